@@ -37,6 +37,7 @@ export type ErrorCode =
 	| "CMAF_MEDIA_TYPE"
 	| "CMAF_OFF_GRID"
 	| "CMAF_TIME_BACKWARDS"
+	| "HTTP_FORBIDDEN"
 	| "HTTP_NOT_FOUND"
 	| "HTTP_GONE"
 	| "HTTP_NOT_YET"
