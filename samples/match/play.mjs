@@ -119,19 +119,20 @@ function bowlerAndBatters(delivery, t) {
 		crossings * ease(t, STRIKE_S + 0.2, STRIKE_S + 0.4 + 1.1 * crossings);
 	const crossed = Math.abs(((run + 1) % 2) - 1);
 	const running = run > 0.02 && run < crossings - 0.02;
+	const lane = 0.015 * Math.sin(Math.PI * crossed);
 	const kit = /** @type {const} */ ("bat");
 	const strides = running ? 5 * t : 0;
 	return [
 		bowler,
 		{
 			x: mix(STUMPS_NEAR - 0.006, STUMPS_FAR, crossed),
-			y: 0.555,
+			y: 0.57 - lane,
 			kit,
 			stride: strides,
 		},
 		{
 			x: mix(STUMPS_FAR, STUMPS_NEAR - 0.006, crossed),
-			y: 0.585,
+			y: 0.57 + lane,
 			kit,
 			stride: strides,
 		},
