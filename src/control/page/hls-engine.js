@@ -1,0 +1,97 @@
+/**
+ * hls.js behind the page's engine contract.
+ * It never restarts itself: a fatal error is reported once and the page starts a new engine.
+ */
+
+/** @typedef {import('hls.js').default} Hls */
+/** @typedef {{ Hls: typeof import('hls.js').default }} HlsWindow */
+/**
+ * @typedef {object} Rung
+ * @property {string} id
+ * @property {number} height
+ * @property {number} bitrateBps
+ */
+/**
+ * What the page can ask of a player.
+ * @typedef {object} Engine
+ * @property {() => Rung[]} rungs
+ * @property {() => string | undefined} playing Id of the rung on the screen.
+ * @property {(id: string | undefined) => void} choose undefined is automatic.
+ * @property {(nowMs: number) => number | undefined} latencyMs Against the service's UTC.
+ * @property {() => void} destroy
+ */
+
+/** The Track's name is the folder of its playlist: `/live/CHANNEL/TRACK/media.m3u8`. @param {string} uri */
+function trackOf(uri) {
+	return new URL(uri).pathname.split("/").at(-2) ?? uri;
+}
+
+/**
+ * Safari on older iPhones has no MediaSource, but plays HLS itself.
+ * @param {HTMLVideoElement} video @param {string} url @param {(problem: string) => void} onProblem @returns {Engine}
+ */
+function startNative(video, url, onProblem) {
+	const onError = () =>
+		onProblem(video.error?.message || "the browser could not play the stream");
+	video.addEventListener("error", onError);
+	video.src = url;
+	return {
+		rungs: () => [],
+		playing: () => undefined,
+		choose: () => {},
+		latencyMs: () => undefined,
+		destroy() {
+			video.removeEventListener("error", onError);
+			video.removeAttribute("src");
+			video.load();
+		},
+	};
+}
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {string} url
+ * @param {(problem: string) => void} onProblem called at most once, when playing cannot go on
+ * @returns {Engine}
+ */
+export function startHls(video, url, onProblem) {
+	const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
+	if (!Hls.isSupported()) return startNative(video, url, onProblem);
+	// Without a rate above 1 hls.js never makes up for the slack of its start.
+	const hls = new Hls({
+		lowLatencyMode: true,
+		maxLiveSyncPlaybackRate: 1.1,
+		backBufferLength: 30,
+	});
+	hls.on(Hls.Events.ERROR, (_event, data) => {
+		if (data.fatal)
+			onProblem(
+				data.response?.code
+					? `${data.details} (${data.response.code})`
+					: data.details,
+			);
+	});
+	hls.loadSource(url);
+	hls.attachMedia(video);
+	return {
+		rungs: () =>
+			hls.levels.map((level) => ({
+				id: trackOf(level.uri),
+				height: level.height,
+				bitrateBps: level.bitrate,
+			})),
+		playing() {
+			const level = hls.levels[hls.currentLevel];
+			return level && trackOf(level.uri);
+		},
+		choose(id) {
+			hls.nextLevel =
+				id === undefined
+					? -1
+					: hls.levels.findIndex((level) => trackOf(level.uri) === id);
+		},
+		latencyMs: (nowMs) =>
+			hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined,
+		destroy: () => hls.destroy(),
+	};
+}
