@@ -2,130 +2,128 @@
  * What a Channel shows to the rooms that serve it: texts, media, status. The origin and the control room see nothing else.
  * It never blocks and never does I/O: an object that is not there yet is `pending` under a key that `onReady` will name.
  */
-import type { StoredObject } from "../window/model.ts";
+import type { StoredObject } from '../window/model.ts';
 
 export type TextName =
-	| { readonly kind: "hls-master" }
-	| { readonly kind: "hls-media"; readonly track: string }
-	| { readonly kind: "hls-dvr-master" }
-	| { readonly kind: "hls-dvr-media"; readonly track: string }
-	| { readonly kind: "dash" }
-	| { readonly kind: "dash-dvr" };
+  | { readonly kind: 'hls-master' }
+  | { readonly kind: 'hls-media'; readonly track: string }
+  | { readonly kind: 'hls-dvr-master' }
+  | { readonly kind: 'hls-dvr-media'; readonly track: string }
+  | { readonly kind: 'dash' }
+  | { readonly kind: 'dash-dvr' };
 
 /** One revision of a manifest. The same object is returned until the text changes, so callers may cache by identity. */
 export interface TextRevision {
-	readonly text: string;
-	readonly contentType:
-		| "application/vnd.apple.mpegurl"
-		| "application/dash+xml";
-	/** UTC ms of the last real change. */
-	readonly changedMs: number;
+  readonly text: string;
+  readonly contentType: 'application/vnd.apple.mpegurl' | 'application/dash+xml';
+  /** UTC ms of the last real change. */
+  readonly changedMs: number;
 }
 
 export type TextAnswer =
-	| { readonly kind: "ready"; readonly revision: TextRevision }
-	/** Nothing to show yet (slate still being made); `key` wakes. */
-	| { readonly kind: "pending"; readonly key: string }
-	/** A Track that was withdrawn. */
-	| { readonly kind: "gone" }
-	| { readonly kind: "unknown" };
+  | { readonly kind: 'ready'; readonly revision: TextRevision }
+  /** Nothing to show yet (slate still being made); `key` wakes. */
+  | { readonly kind: 'pending'; readonly key: string }
+  /** A Track that was withdrawn. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unknown' };
 
 export type MediaName =
-	| {
-			readonly kind: "init";
-			readonly track: string;
-			readonly gen: string;
-			readonly hash: string;
-	  }
-	| {
-			readonly kind: "segment";
-			readonly track: string;
-			readonly gen: string;
-			readonly number: number;
-	  }
-	| {
-			readonly kind: "part";
-			readonly track: string;
-			readonly gen: string;
-			readonly number: number;
-			readonly part: number;
-	  };
+  | {
+      readonly kind: 'init';
+      readonly track: string;
+      readonly gen: string;
+      readonly hash: string;
+    }
+  | {
+      readonly kind: 'segment';
+      readonly track: string;
+      readonly gen: string;
+      readonly number: number;
+    }
+  | {
+      readonly kind: 'part';
+      readonly track: string;
+      readonly gen: string;
+      readonly number: number;
+      readonly part: number;
+    };
 
 export type MediaAnswer =
-	| { readonly kind: "ready"; readonly object: StoredObject }
-	/** The next object, due within one Segment: hold the request, `key` wakes. */
-	| { readonly kind: "pending"; readonly key: string }
-	/** Beyond the next Segment. */
-	| { readonly kind: "too-early" }
-	/** Was here, has left the window. */
-	| { readonly kind: "gone" }
-	| { readonly kind: "unknown" };
+  | { readonly kind: 'ready'; readonly object: StoredObject }
+  /** The next object, due within one Segment: hold the request, `key` wakes. */
+  | { readonly kind: 'pending'; readonly key: string }
+  /** Beyond the next Segment. */
+  | { readonly kind: 'too-early' }
+  /** Was here, has left the window. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unknown' };
 
 export interface TrackStatus {
-	readonly id: string;
-	readonly kind: "video" | "audio";
-	readonly codec: string;
-	readonly bitrateBps: number;
-	readonly width: number | undefined;
-	readonly height: number | undefined;
-	readonly frameRate: string | undefined;
+  readonly id: string;
+  readonly kind: 'video' | 'audio';
+  readonly codec: string;
+  readonly bitrateBps: number;
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  readonly frameRate: string | undefined;
 }
 
 export interface ChannelStatus {
-	readonly id: string;
-	readonly state: string;
-	/** live: media of a publisher is at the edge; slate: filler is; starting: nothing is servable yet. */
-	readonly onAir: "live" | "slate" | "starting";
-	/** True while what is served is fresh: the newest Segment is not older than it may be. */
-	readonly fresh: boolean;
-	readonly newestNumber: number | undefined;
-	readonly newestEndMs: number | undefined;
-	readonly windowBytes: number;
-	readonly windowSegments: number;
-	readonly segmentMs: number | undefined;
-	readonly tracks: readonly TrackStatus[];
-	readonly droppedRungs: readonly {
-		readonly id: string;
-		readonly reason: string;
-	}[];
-	readonly publisher:
-		| {
-				readonly address: string;
-				readonly sinceMs: number;
-				readonly source: string;
-		  }
-		| undefined;
-	readonly encoder:
-		| {
-				readonly pid: number;
-				readonly fps: number;
-				readonly speed: number | undefined;
-		  }
-		| undefined;
-	readonly ladder: string;
-	readonly lastFaults: readonly {
-		readonly atMs: number;
-		readonly code: string;
-		readonly message: string;
-	}[];
+  readonly id: string;
+  readonly state: string;
+  /** live: media of a publisher is at the edge; slate: filler is; starting: nothing is servable yet. */
+  readonly onAir: 'live' | 'slate' | 'starting';
+  /** True while what is served is fresh: the newest Segment is not older than it may be. */
+  readonly fresh: boolean;
+  readonly newestNumber: number | undefined;
+  readonly newestEndMs: number | undefined;
+  readonly windowBytes: number;
+  readonly windowSegments: number;
+  readonly segmentMs: number | undefined;
+  readonly tracks: readonly TrackStatus[];
+  readonly droppedRungs: readonly {
+    readonly id: string;
+    readonly reason: string;
+  }[];
+  readonly publisher:
+    | {
+        readonly address: string;
+        readonly sinceMs: number;
+        readonly source: string;
+      }
+    | undefined;
+  readonly encoder:
+    | {
+        readonly pid: number;
+        readonly fps: number;
+        readonly speed: number | undefined;
+      }
+    | undefined;
+  readonly ladder: string;
+  readonly lastFaults: readonly {
+    readonly atMs: number;
+    readonly code: string;
+    readonly message: string;
+  }[];
 }
 
 export interface ChannelView {
-	readonly id: string;
-	text(name: TextName): TextAnswer;
-	media(name: MediaName): MediaAnswer;
-	/** Calls with the key of each object that became ready (and with `closed` when the Channel ends). */
-	onReady(listener: (key: string) => void): () => void;
-	/** Longest time a request for the next object may be held. */
-	readonly holdMs: number;
-	readonly segmentMs: number;
-	status(): ChannelStatus;
+  readonly id: string;
+  text(name: TextName): TextAnswer;
+  media(name: MediaName): MediaAnswer;
+  /** Calls with the key of each object that became ready (and with `closed` when the Channel ends). */
+  onReady(listener: (key: string) => void): () => void;
+  /** Longest time a request for the next object may be held. */
+  readonly holdMs: number;
+  readonly segmentMs: number;
+  status(): ChannelStatus;
 }
 
 /** The Channels by id; unknown ids are undefined. Nothing is kept for names that do not exist. */
 export interface ChannelDirectory {
-	get(id: string): ChannelView | undefined;
-	all(): readonly ChannelView[];
-	/** UTC ms of the Channels' clock, for `/time`. */
-	nowMs(): number;
+  get(id: string): ChannelView | undefined;
+  all(): readonly ChannelView[];
+  /** UTC ms of the Channels' clock, for `/time`. */
+  nowMs(): number;
 }

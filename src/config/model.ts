@@ -2,89 +2,83 @@
  * Settings, channels and ladders as the rest of the service sees them: checked, complete, units in names.
  * It never holds a default that is not written out here or in the schemas; secrets stay in `keys`.
  */
-import type { FrameRate } from "../system/frame-rate.ts";
-import type { LogLevel } from "../system/log.ts";
+import type { FrameRate } from '../system/frame-rate.ts';
+import type { LogLevel } from '../system/log.ts';
 
 export interface LadderVideo {
-	/** Also the Track's name in URLs: `[a-z0-9][a-z0-9-]{0,31}`. */
-	readonly id: string;
-	/** Wanted picture height; width follows from the source's aspect. Exactly one of height and width is given. */
-	readonly height: number | undefined;
-	readonly width: number | undefined;
-	/** `full` is the Channel's rate, `half` every second frame above 30 fps (else full). */
-	readonly frameRate: "full" | "half";
-	readonly bitrateBps: number;
-	readonly maxrateBps: number;
-	/** VBV buffer in bits. */
-	readonly bufferBits: number;
-	readonly codec: "h264";
-	readonly profile: "baseline" | "main" | "high";
-	readonly preset:
-		| "ultrafast"
-		| "superfast"
-		| "veryfast"
-		| "faster"
-		| "fast"
-		| "medium";
+  /** Also the Track's name in URLs: `[a-z0-9][a-z0-9-]{0,31}`. */
+  readonly id: string;
+  /** Wanted picture height; width follows from the source's aspect. Exactly one of height and width is given. */
+  readonly height: number | undefined;
+  readonly width: number | undefined;
+  /** `full` is the Channel's rate, `half` every second frame above 30 fps (else full). */
+  readonly frameRate: 'full' | 'half';
+  readonly bitrateBps: number;
+  readonly maxrateBps: number;
+  /** VBV buffer in bits. */
+  readonly bufferBits: number;
+  readonly codec: 'h264';
+  readonly profile: 'baseline' | 'main' | 'high';
+  readonly preset: 'ultrafast' | 'superfast' | 'veryfast' | 'faster' | 'fast' | 'medium';
 }
 
 export interface LadderAudio {
-	readonly id: string;
-	readonly codec: "aac";
-	readonly bitrateBps: number;
-	readonly channels: 1 | 2;
-	/** BCP 47, `und` when unknown. */
-	readonly language: string;
-	/** NAME of the rendition for people. */
-	readonly name: string;
-	readonly whenMissing: "silence" | "omit";
+  readonly id: string;
+  readonly codec: 'aac';
+  readonly bitrateBps: number;
+  readonly channels: 1 | 2;
+  /** BCP 47, `und` when unknown. */
+  readonly language: string;
+  /** NAME of the rendition for people. */
+  readonly name: string;
+  readonly whenMissing: 'silence' | 'omit';
 }
 
 export interface Ladder {
-	/** `two-core`, or the file's base name. */
-	readonly name: string;
-	/** Nominal Segment duration in whole seconds; 1.001 times that at NTSC rates. */
-	readonly segmentSeconds: number;
-	/** `auto`: from the first publish. */
-	readonly frameRate: "auto" | FrameRate;
-	/** Descending by bitrate; at least one. */
-	readonly video: readonly LadderVideo[];
-	readonly audio: readonly LadderAudio[];
+  /** `two-core`, or the file's base name. */
+  readonly name: string;
+  /** Nominal Segment duration in whole seconds; 1.001 times that at NTSC rates. */
+  readonly segmentSeconds: number;
+  /** `auto`: from the first publish. */
+  readonly frameRate: 'auto' | FrameRate;
+  /** Descending by bitrate; at least one. */
+  readonly video: readonly LadderVideo[];
+  readonly audio: readonly LadderAudio[];
 }
 
 export interface StreamKey {
-	readonly name: string;
-	readonly secret: string;
+  readonly name: string;
+  readonly secret: string;
 }
 
 export interface ChannelSettings {
-	readonly id: string;
-	/** Absolute path of the ladder's file. */
-	readonly ladderPath: string;
-	readonly ladder: Ladder;
-	readonly keys: readonly StreamKey[];
-	readonly latency: "normal";
-	/** The whole time-shift window, listed by the dvr playlists. */
-	readonly windowMs: number;
-	readonly whenAbsent: "slate";
-	readonly takeover: "refuse";
-	/** A publisher gone for less keeps its worker. */
-	readonly reconnectGraceMs: number;
+  readonly id: string;
+  /** Absolute path of the ladder's file. */
+  readonly ladderPath: string;
+  readonly ladder: Ladder;
+  readonly keys: readonly StreamKey[];
+  readonly latency: 'normal';
+  /** The whole time-shift window, listed by the dvr playlists. */
+  readonly windowMs: number;
+  readonly whenAbsent: 'slate';
+  readonly takeover: 'refuse';
+  /** A publisher gone for less keeps its worker. */
+  readonly reconnectGraceMs: number;
 }
 
 export interface Listen {
-	readonly host: string;
-	/** 0 picks a free one. */
-	readonly port: number;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
 }
 
 export interface Settings {
-	readonly http: Listen;
-	readonly rtmp: Listen;
-	readonly control: Listen;
-	/** undefined: nothing is kept (`--data none`). */
-	readonly dataDirectory: string | undefined;
-	readonly ffmpegPath: string | undefined;
-	readonly logLevel: LogLevel;
-	readonly channels: readonly ChannelSettings[];
+  readonly http: Listen;
+  readonly rtmp: Listen;
+  readonly control: Listen;
+  /** undefined: nothing is kept (`--data none`). */
+  readonly dataDirectory: string | undefined;
+  readonly ffmpegPath: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly channels: readonly ChannelSettings[];
 }

@@ -3,103 +3,96 @@
  * It never decides what is served; a Feed only maps the publisher's stamps to UTC and replays tags into a worker.
  * Invariant: media time is UTC of arrival in ms (design: Time); tags leave the room re-stamped, whole and in order.
  */
-import type { FrameRate } from "../system/frame-rate.ts";
+import type { FrameRate } from '../system/frame-rate.ts';
 
 /** What the feed is, read from its sequence headers, metadata and first stamps. */
 export interface SourceDescription {
-	readonly video:
-		| {
-				readonly codec: "h264";
-				/** Display size after cropping, square pixels. */
-				readonly width: number;
-				readonly height: number;
-				/** The standard rate nearest to what was declared and seen. */
-				readonly frameRate: FrameRate;
-				readonly profile: string;
-		  }
-		| undefined;
-	readonly audio:
-		| {
-				readonly codec: "aac" | "mp3";
-				readonly sampleRate: number;
-				readonly channels: number;
-		  }
-		| undefined;
-	/** What the encoder calls itself (`obs-output module ...`, `Lavf59.27.100`), for people. */
-	readonly encoder: string | undefined;
+  readonly video:
+    | {
+        readonly codec: 'h264';
+        /** Display size after cropping, square pixels. */
+        readonly width: number;
+        readonly height: number;
+        /** The standard rate nearest to what was declared and seen. */
+        readonly frameRate: FrameRate;
+        readonly profile: string;
+      }
+    | undefined;
+  readonly audio:
+    | {
+        readonly codec: 'aac' | 'mp3';
+        readonly sampleRate: number;
+        readonly channels: number;
+      }
+    | undefined;
+  /** What the encoder calls itself (`obs-output module ...`, `Lavf59.27.100`), for people. */
+  readonly encoder: string | undefined;
 }
 
 /** Who publishes. `id` is unique for the life of the service. */
 export interface PublishIdentity {
-	readonly id: string;
-	readonly channel: string;
-	/** `address:port` of the publisher. */
-	readonly address: string;
-	readonly startedMs: number;
+  readonly id: string;
+  readonly channel: string;
+  /** `address:port` of the publisher. */
+  readonly address: string;
+  readonly startedMs: number;
 }
 
-export type FeedEnd =
-	| "publisher-gone"
-	| "closed"
-	| "idle"
-	| "protocol"
-	| "child-exited";
+export type FeedEnd = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'child-exited';
 
 export interface FeedListener {
-	/** Called once, when codec headers are known (within 2 s of the first media tag even if a track is missing). */
-	onSource(source: SourceDescription): void;
-	/** Later parameter sets that differ from the first. */
-	onSourceChanged(source: SourceDescription): void;
-	/** The stamps jumped by more than can be bridged: a new base is needed, so a new worker. */
-	onJump(): void;
-	onEnd(how: FeedEnd): void;
+  /** Called once, when codec headers are known (within 2 s of the first media tag even if a track is missing). */
+  onSource(source: SourceDescription): void;
+  /** Later parameter sets that differ from the first. */
+  onSourceChanged(source: SourceDescription): void;
+  /** The stamps jumped by more than can be bridged: a new base is needed, so a new worker. */
+  onJump(): void;
+  onEnd(how: FeedEnd): void;
 }
 
 export interface WorkerInput {
-	/** Media time (UTC ms) of the ring's keyframe to start from; the newest at or before is taken. */
-	readonly fromMs: number;
-	/** Media time that becomes stamp 0: the start of a Segment of the Channel's grid, whole ms. */
-	readonly originMs: number;
-	/** Gets FLV bytes in order. The buffers are not reused. */
-	readonly write: (bytes: Buffer) => void;
+  /** Media time (UTC ms) of the ring's keyframe to start from; the newest at or before is taken. */
+  readonly fromMs: number;
+  /** Media time that becomes stamp 0: the start of a Segment of the Channel's grid, whole ms. */
+  readonly originMs: number;
+  /** Gets FLV bytes in order. The buffers are not reused. */
+  readonly write: (bytes: Buffer) => void;
 }
 
 export interface FeedStatistics {
-	readonly videoTags: number;
-	readonly audioTags: number;
-	readonly bytes: number;
-	/** monotonic us of the last tag's arrival. */
-	readonly lastTagUs: number | undefined;
-	readonly keyframeIntervalMs: number | undefined;
-	readonly ringBytes: number;
+  readonly videoTags: number;
+  readonly audioTags: number;
+  readonly bytes: number;
+  /** monotonic us of the last tag's arrival. */
+  readonly lastTagUs: number | undefined;
+  readonly keyframeIntervalMs: number | undefined;
+  readonly ringBytes: number;
 }
 
 export interface Feed {
-	readonly identity: PublishIdentity;
-	readonly source: SourceDescription | undefined;
-	listen(listener: FeedListener): void;
-	/** Media time of the ring's oldest and newest keyframe. */
-	keyframeRange():
-		| { readonly oldestMs: number; readonly newestMs: number }
-		| undefined;
-	/** Media time of the newest keyframe at or before mediaMs (or the oldest kept one). */
-	keyframeAtOrBefore(mediaMs: number): number | undefined;
-	/** FLV header, metadata, sequence headers, ring from the keyframe on, then live tags, all at `media time - originMs`. */
-	attach(input: WorkerInput): { detach(): void };
-	/** Pauses the publisher's socket while a worker's stdin is full; 5 s full closes it. */
-	setFlow(flowing: boolean): void;
-	statistics(): FeedStatistics;
-	close(reason: string): void;
+  readonly identity: PublishIdentity;
+  readonly source: SourceDescription | undefined;
+  listen(listener: FeedListener): void;
+  /** Media time of the ring's oldest and newest keyframe. */
+  keyframeRange(): { readonly oldestMs: number; readonly newestMs: number } | undefined;
+  /** Media time of the newest keyframe at or before mediaMs (or the oldest kept one). */
+  keyframeAtOrBefore(mediaMs: number): number | undefined;
+  /** FLV header, metadata, sequence headers, ring from the keyframe on, then live tags, all at `media time - originMs`. */
+  attach(input: WorkerInput): { detach(): void };
+  /** Pauses the publisher's socket while a worker's stdin is full; 5 s full closes it. */
+  setFlow(flowing: boolean): void;
+  statistics(): FeedStatistics;
+  close(reason: string): void;
 }
 
 export interface ChannelKeys {
-	readonly channel: string;
-	readonly secrets: readonly string[];
+  readonly channel: string;
+  readonly secrets: readonly string[];
 }
 
 export interface RtmpIngest {
-	readonly port: number;
-	/** Replaces the keys; publishers already in stay. */
-	setKeys(keys: readonly ChannelKeys[]): void;
-	close(): Promise<void>;
+  readonly port: number;
+  /** Replaces the keys; publishers already in stay. */
+  setKeys(keys: readonly ChannelKeys[]): void;
+  close(): Promise<void>;
 }

@@ -2,21 +2,17 @@
  * GEN: the part of media URLs that makes a body unique for ever.
  * It never depends on content. Invariant: another Grid, part grid, number offset or incarnation is another GEN (design: Generation).
  */
-import { createHash } from "node:crypto";
-import type { Grid } from "./grid.ts";
+import { createHash } from 'node:crypto';
+import type { Grid } from './grid.ts';
 
 /** 10 hex digits; numberOffset is startNumber - startIndex of the Period. */
-export function generationOf(
-	grid: Grid,
-	numberOffset: number,
-	incarnation: string,
-): string {
-	const { frameRate, segmentMs, partsPerSegment } = grid;
-	const text = `${frameRate.num}/${frameRate.den} ${segmentMs} ${partsPerSegment} ${numberOffset} ${incarnation}`;
-	return createHash("sha256").update(text).digest("hex").slice(0, 10);
+export function generationOf(grid: Grid, numberOffset: number, incarnation: string): string {
+  const { frameRate, segmentMs, partsPerSegment } = grid;
+  const text = `${frameRate.num}/${frameRate.den} ${segmentMs} ${partsPerSegment} ${numberOffset} ${incarnation}`;
+  return createHash('sha256').update(text).digest('hex').slice(0, 10);
 }
 
 /** Hash of a CMAF header, for its URL: 16 hex digits. */
 export function initHashOf(bytes: Buffer): string {
-	return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }

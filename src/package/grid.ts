@@ -6,20 +6,20 @@
 
 /** A frame rate as an exact fraction. */
 export interface Rate {
-	readonly num: number;
-	readonly den: number;
+  readonly num: number;
+  readonly den: number;
 }
 
 export interface Grid {
-	readonly frameRate: Rate;
-	/** Frames of a full-rate video Track in one Segment. */
-	readonly segmentFrames: number;
-	readonly partsPerSegment: number;
-	/** Exact: 2000 at whole rates, 2002 at NTSC rates, for a nominal 2 s. */
-	readonly segmentMs: number;
-	readonly videoTimescale: number;
-	/** Segment duration in ticks of videoTimescale. */
-	readonly segmentTicks: number;
+  readonly frameRate: Rate;
+  /** Frames of a full-rate video Track in one Segment. */
+  readonly segmentFrames: number;
+  readonly partsPerSegment: number;
+  /** Exact: 2000 at whole rates, 2002 at NTSC rates, for a nominal 2 s. */
+  readonly segmentMs: number;
+  readonly videoTimescale: number;
+  /** Segment duration in ticks of videoTimescale. */
+  readonly segmentTicks: number;
 }
 
 /** The one sampling rate of the service and the length of an AAC access unit (ISO/IEC 14496-3: 1024 samples). */
@@ -30,119 +30,97 @@ export const AUDIO_UNIT = 1024;
  * The Grid for a frame rate: nominal seconds, times 1.001 at NTSC rates, parts as near to partMs as whole frames allow.
  * Even numbers of frames per part are preferred so that half-rate rungs share the part grid.
  */
-export function makeGrid(
-	frameRate: Rate,
-	segmentSeconds: number,
-	partMs = 400,
-): Grid {
-	const isNtsc = frameRate.den === 1001;
-	const nominal = isNtsc ? frameRate.num / 1000 : frameRate.num / frameRate.den;
-	const segmentFrames = nominal * segmentSeconds;
-	const segmentMs = segmentSeconds * (isNtsc ? 1001 : 1000);
-	const videoTimescale = isNtsc ? frameRate.num : 90_000;
-	const ticksPerFrame = (videoTimescale * frameRate.den) / frameRate.num;
-	if (
-		!Number.isSafeInteger(segmentFrames) ||
-		!Number.isSafeInteger(ticksPerFrame)
-	) {
-		throw new RangeError(
-			`no whole number of frames or ticks at ${frameRate.num}/${frameRate.den} x ${segmentSeconds} s`,
-		);
-	}
-	const partsPerSegment = choosePartCount(segmentFrames, segmentMs, partMs);
-	return {
-		frameRate,
-		segmentFrames,
-		partsPerSegment,
-		segmentMs,
-		videoTimescale,
-		segmentTicks: segmentFrames * ticksPerFrame,
-	};
+export function makeGrid(frameRate: Rate, segmentSeconds: number, partMs = 400): Grid {
+  const isNtsc = frameRate.den === 1001;
+  const nominal = isNtsc ? frameRate.num / 1000 : frameRate.num / frameRate.den;
+  const segmentFrames = nominal * segmentSeconds;
+  const segmentMs = segmentSeconds * (isNtsc ? 1001 : 1000);
+  const videoTimescale = isNtsc ? frameRate.num : 90_000;
+  const ticksPerFrame = (videoTimescale * frameRate.den) / frameRate.num;
+  if (!Number.isSafeInteger(segmentFrames) || !Number.isSafeInteger(ticksPerFrame)) {
+    throw new RangeError(
+      `no whole number of frames or ticks at ${frameRate.num}/${frameRate.den} x ${segmentSeconds} s`,
+    );
+  }
+  const partsPerSegment = choosePartCount(segmentFrames, segmentMs, partMs);
+  return {
+    frameRate,
+    segmentFrames,
+    partsPerSegment,
+    segmentMs,
+    videoTimescale,
+    segmentTicks: segmentFrames * ticksPerFrame,
+  };
 }
 
-function choosePartCount(
-	segmentFrames: number,
-	segmentMs: number,
-	partMs: number,
-): number {
-	const mustHalve = segmentFrames % 2 === 0;
-	let best = 1;
-	for (let count = 1; count <= segmentFrames; count++) {
-		const frames = segmentFrames / count;
-		if (!Number.isInteger(frames) || (mustHalve && frames % 2 !== 0)) continue;
-		if (
-			Math.abs(segmentMs / count - partMs) < Math.abs(segmentMs / best - partMs)
-		)
-			best = count;
-	}
-	return best;
+function choosePartCount(segmentFrames: number, segmentMs: number, partMs: number): number {
+  const mustHalve = segmentFrames % 2 === 0;
+  let best = 1;
+  for (let count = 1; count <= segmentFrames; count++) {
+    const frames = segmentFrames / count;
+    if (!Number.isInteger(frames) || (mustHalve && frames % 2 !== 0)) continue;
+    if (Math.abs(segmentMs / count - partMs) < Math.abs(segmentMs / best - partMs)) best = count;
+  }
+  return best;
 }
 
 export function sameGrid(a: Grid, b: Grid): boolean {
-	return (
-		a.frameRate.num === b.frameRate.num &&
-		a.frameRate.den === b.frameRate.den &&
-		a.segmentMs === b.segmentMs &&
-		a.partsPerSegment === b.partsPerSegment
-	);
+  return (
+    a.frameRate.num === b.frameRate.num &&
+    a.frameRate.den === b.frameRate.den &&
+    a.segmentMs === b.segmentMs &&
+    a.partsPerSegment === b.partsPerSegment
+  );
 }
 
 /** Index of the Segment that holds this media time. */
 export function indexAt(grid: Grid, mediaMs: number): number {
-	return Math.floor(mediaMs / grid.segmentMs);
+  return Math.floor(mediaMs / grid.segmentMs);
 }
 
 export function startMsOf(grid: Grid, index: number): number {
-	return index * grid.segmentMs;
+  return index * grid.segmentMs;
 }
 
 /** First tick of a video Segment, in grid.videoTimescale. */
 export function videoStartTicks(grid: Grid, index: number): number {
-	return index * grid.segmentTicks;
+  return index * grid.segmentTicks;
 }
 
 /** Part of a video Segment in which an offset from the Segment's start lies. */
 export function videoPartAt(grid: Grid, offsetTicks: number): number {
-	return Math.floor((offsetTicks * grid.partsPerSegment) / grid.segmentTicks);
+  return Math.floor((offsetTicks * grid.partsPerSegment) / grid.segmentTicks);
 }
 
 function samplesPerSegment(grid: Grid): number {
-	return grid.segmentMs * (AUDIO_RATE / 1000);
+  return grid.segmentMs * (AUDIO_RATE / 1000);
 }
 
 /**
  * First sample of part `part` of an audio Segment: the first access unit of the absolute 1024-sample grid
  * that starts at or after the boundary, so audio is within one access unit of video (DASH-IF live guidelines).
  */
-export function audioPartStart(
-	grid: Grid,
-	index: number,
-	part: number,
-): number {
-	const boundaryTimesParts =
-		(index * grid.partsPerSegment + part) * samplesPerSegment(grid);
-	return (
-		Math.ceil(boundaryTimesParts / (grid.partsPerSegment * AUDIO_UNIT)) *
-		AUDIO_UNIT
-	);
+export function audioPartStart(grid: Grid, index: number, part: number): number {
+  const boundaryTimesParts = (index * grid.partsPerSegment + part) * samplesPerSegment(grid);
+  return Math.ceil(boundaryTimesParts / (grid.partsPerSegment * AUDIO_UNIT)) * AUDIO_UNIT;
 }
 
 /** First sample of an audio Segment; the same whatever the number of parts. */
 export function audioStart(grid: Grid, index: number): number {
-	return Math.ceil((index * samplesPerSegment(grid)) / AUDIO_UNIT) * AUDIO_UNIT;
+  return Math.ceil((index * samplesPerSegment(grid)) / AUDIO_UNIT) * AUDIO_UNIT;
 }
 
 /** Index of the Segment that an access unit starting at `sample` belongs to. */
 export function audioIndexAt(grid: Grid, sample: number): number {
-	return Math.floor(sample / samplesPerSegment(grid));
+  return Math.floor(sample / samplesPerSegment(grid));
 }
 
 /** Sample position of a worker's zero (the start of Segment `index`) in the absolute audio timeline. */
 export function audioOrigin(grid: Grid, index: number): number {
-	return index * samplesPerSegment(grid);
+  return index * samplesPerSegment(grid);
 }
 
 /** Offset of the first access unit at or after a worker's zero: what `aresample=first_pts` is given. */
 export function audioOffset(grid: Grid, index: number): number {
-	return audioStart(grid, index) - audioOrigin(grid, index);
+  return audioStart(grid, index) - audioOrigin(grid, index);
 }

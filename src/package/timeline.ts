@@ -3,385 +3,309 @@
  * It never reads a clock, waits or does I/O: time is an argument, what happened comes back as events, and the caller acts.
  * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left empty.
  */
-import { generationOf } from "./generation.ts";
-import { type Grid, indexAt, sameGrid, startMsOf } from "./grid.ts";
-import type {
-	AssembledSegment,
-	CommittedSegment,
-	Period,
-	Presentation,
-	SegmentRecord,
-	Track,
-} from "./model.ts";
-import type { Slate } from "./slate.ts";
+import { generationOf } from './generation.ts';
+import { type Grid, indexAt, sameGrid, startMsOf } from './grid.ts';
+import type { AssembledSegment, CommittedSegment, Period, Presentation, SegmentRecord, Track } from './model.ts';
+import type { Slate } from './slate.ts';
 
 export interface TimelineSettings {
-	readonly incarnation: string;
-	/** Listed by the DVR manifests. */
-	readonly windowMs: number;
-	/** Kept fetchable after it left every list. */
-	readonly retentionMs: number;
-	/** After the end of an index, when what has not come is replaced by slate. Below the publish margin. */
-	readonly fillDelayMs: number;
-	/** Slate before the first instant, so that a player opened early finds a whole playlist. */
-	readonly backfillMs: number;
+  readonly incarnation: string;
+  /** Listed by the DVR manifests. */
+  readonly windowMs: number;
+  /** Kept fetchable after it left every list. */
+  readonly retentionMs: number;
+  /** After the end of an index, when what has not come is replaced by slate. Below the publish margin. */
+  readonly fillDelayMs: number;
+  /** Slate before the first instant, so that a player opened early finds a whole playlist. */
+  readonly backfillMs: number;
 }
 
 /** What a Period is made of; `slate` is undefined while it is still being encoded. */
 export interface PeriodPlan {
-	readonly grid: Grid;
-	readonly tracks: readonly Track[];
-	readonly slate: Slate | undefined;
+  readonly grid: Grid;
+  readonly tracks: readonly Track[];
+  readonly slate: Slate | undefined;
 }
 
 /** Media on its way from one EncodeRun: whole Segments by index and Track. */
 export interface RunSource {
-	readonly id: string;
-	/** undefined until all CMAF headers are known. */
-	plan(): PeriodPlan | undefined;
-	/** Tracks that this run itself delivers; others are slate's (silence for a feed without audio). */
-	readonly delivers: ReadonlySet<string>;
-	readonly segments: Map<number, Map<string, AssembledSegment>>;
+  readonly id: string;
+  /** undefined until all CMAF headers are known. */
+  plan(): PeriodPlan | undefined;
+  /** Tracks that this run itself delivers; others are slate's (silence for a feed without audio). */
+  readonly delivers: ReadonlySet<string>;
+  readonly segments: Map<number, Map<string, AssembledSegment>>;
 }
 
 export type TimelineEvent =
-	| { readonly kind: "period"; readonly period: Period }
-	| {
-			readonly kind: "segment";
-			readonly track: string;
-			readonly record: SegmentRecord;
-			readonly parts: readonly Buffer[];
-	  }
-	/** After the `segment` events of all its Tracks. */
-	| { readonly kind: "committed"; readonly segment: CommittedSegment }
-	| {
-			readonly kind: "evicted";
-			readonly gen: string;
-			readonly belowNumber: number;
-	  }
-	| { readonly kind: "generation-gone"; readonly gen: string };
+  | { readonly kind: 'period'; readonly period: Period }
+  | {
+      readonly kind: 'segment';
+      readonly track: string;
+      readonly record: SegmentRecord;
+      readonly parts: readonly Buffer[];
+    }
+  /** After the `segment` events of all its Tracks. */
+  | { readonly kind: 'committed'; readonly segment: CommittedSegment }
+  | {
+      readonly kind: 'evicted';
+      readonly gen: string;
+      readonly belowNumber: number;
+    }
+  | { readonly kind: 'generation-gone'; readonly gen: string };
 
 /** Whole Segments of a run that wait for their turn; more than this and the oldest are dropped. */
 const MAX_WAITING = 16;
 
 export class Timeline {
-	readonly #settings: TimelineSettings;
-	#period: Period | undefined;
-	#slate: Slate | undefined;
-	#segments: CommittedSegment[] = [];
-	#runs: RunSource[] = [];
-	#ordinal = 0;
-	#changedMs = 0;
-	#mpdChangedMs = 0;
-	#presentation: Presentation | undefined;
+  readonly #settings: TimelineSettings;
+  #period: Period | undefined;
+  #slate: Slate | undefined;
+  #segments: CommittedSegment[] = [];
+  #runs: RunSource[] = [];
+  #ordinal = 0;
+  #changedMs = 0;
+  #mpdChangedMs = 0;
+  #presentation: Presentation | undefined;
 
-	constructor(settings: TimelineSettings) {
-		this.#settings = settings;
-	}
+  constructor(settings: TimelineSettings) {
+    this.#settings = settings;
+  }
 
-	get period(): Period | undefined {
-		return this.#period;
-	}
+  get period(): Period | undefined {
+    return this.#period;
+  }
 
-	/** The number that is committed next. */
-	get nextNumber(): number | undefined {
-		const newest = this.#segments.at(-1);
-		return newest === undefined ? undefined : newest.number + 1;
-	}
+  /** The number that is committed next. */
+  get nextNumber(): number | undefined {
+    const newest = this.#segments.at(-1);
+    return newest === undefined ? undefined : newest.number + 1;
+  }
 
-	/** Media time (UTC ms) where the next Segment begins. */
-	get edgeMs(): number | undefined {
-		return this.#segments.at(-1)?.endMs;
-	}
+  /** Media time (UTC ms) where the next Segment begins. */
+  get edgeMs(): number | undefined {
+    return this.#segments.at(-1)?.endMs;
+  }
 
-	/** When tick must be called at the latest. */
-	get deadlineMs(): number | undefined {
-		const edgeMs = this.edgeMs;
-		return edgeMs === undefined || this.#period === undefined
-			? undefined
-			: edgeMs + this.#period.grid.segmentMs + this.#settings.fillDelayMs;
-	}
+  /** When tick must be called at the latest. */
+  get deadlineMs(): number | undefined {
+    const edgeMs = this.edgeMs;
+    return edgeMs === undefined || this.#period === undefined
+      ? undefined
+      : edgeMs + this.#period.grid.segmentMs + this.#settings.fillDelayMs;
+  }
 
-	/** The first Period, on slate, with the past filled so that a playlist is whole at once. */
-	open(
-		plan: PeriodPlan & { readonly slate: Slate },
-		nowMs: number,
-	): TimelineEvent[] {
-		if (this.#period !== undefined)
-			throw new RangeError("the timeline is open already");
-		const { segmentMs } = plan.grid;
-		const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
-		const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
-		this.#slate = plan.slate;
-		const events: TimelineEvent[] = [this.#begin(plan, first, first, nowMs)];
-		for (let index = first; index <= last; index++)
-			events.push(...this.#commitFrom(undefined, plan, nowMs));
-		return events;
-	}
+  /** The first Period, on slate, with the past filled so that a playlist is whole at once. */
+  open(plan: PeriodPlan & { readonly slate: Slate }, nowMs: number): TimelineEvent[] {
+    if (this.#period !== undefined) throw new RangeError('the timeline is open already');
+    const { segmentMs } = plan.grid;
+    const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
+    const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
+    this.#slate = plan.slate;
+    const events: TimelineEvent[] = [this.#begin(plan, first, first, nowMs)];
+    for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
+    return events;
+  }
 
-	/** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
-	join(run: RunSource): void {
-		this.#runs = [run, ...this.#runs.filter((other) => other.id !== run.id)];
-	}
+  /** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
+  join(run: RunSource): void {
+    this.#runs = [run, ...this.#runs.filter((other) => other.id !== run.id)];
+  }
 
-	/** What the run has delivered whole stays usable for `keep` until committed or overtaken. */
-	leave(runId: string): void {
-		const edgeMs = this.edgeMs ?? 0;
-		this.#runs = this.#runs.filter(
-			(run) => run.id !== runId || hasMediaFrom(run, edgeMs),
-		);
-	}
+  /** What the run has delivered whole stays usable for `keep` until committed or overtaken. */
+  leave(runId: string): void {
+    const edgeMs = this.edgeMs ?? 0;
+    this.#runs = this.#runs.filter((run) => run.id !== runId || hasMediaFrom(run, edgeMs));
+  }
 
-	/** The slate of the current Period became ready. */
-	setSlate(slate: Slate): void {
-		if (this.#period !== undefined && sameGrid(slate.grid, this.#period.grid))
-			this.#slate = slate;
-	}
+  /** The slate of the current Period became ready. */
+  setSlate(slate: Slate): void {
+    if (this.#period !== undefined && sameGrid(slate.grid, this.#period.grid)) this.#slate = slate;
+  }
 
-	/** Commits all that is whole or overdue. */
-	advance(nowMs: number): TimelineEvent[] {
-		const events: TimelineEvent[] = [];
-		while (this.#period !== undefined && this.edgeMs !== undefined) {
-			const step = this.#step(nowMs);
-			if (step.length === 0) break;
-			events.push(...step);
-		}
-		if (events.length > 0) events.push(...this.#evict());
-		return events;
-	}
+  /** Commits all that is whole or overdue. */
+  advance(nowMs: number): TimelineEvent[] {
+    const events: TimelineEvent[] = [];
+    while (this.#period !== undefined && this.edgeMs !== undefined) {
+      const step = this.#step(nowMs);
+      if (step.length === 0) break;
+      events.push(...step);
+    }
+    if (events.length > 0) events.push(...this.#evict());
+    return events;
+  }
 
-	presentation(): Presentation {
-		this.#presentation ??= {
-			segments: this.#listed(),
-			changedMs: this.#changedMs,
-			mpdChangedMs: this.#mpdChangedMs,
-			ended: false,
-		};
-		return this.#presentation;
-	}
+  presentation(): Presentation {
+    this.#presentation ??= {
+      segments: this.#listed(),
+      changedMs: this.#changedMs,
+      mpdChangedMs: this.#mpdChangedMs,
+      ended: false,
+    };
+    return this.#presentation;
+  }
 
-	#step(nowMs: number): TimelineEvent[] {
-		const edgeMs = this.edgeMs ?? 0;
-		const period = this.#period;
-		if (period === undefined) return [];
-		for (const run of this.#runs) {
-			const plan = run.plan();
-			if (plan === undefined) continue;
-			const index = indexAt(plan.grid, edgeMs);
-			forgetBelow(run, index);
-			const tracks = run.segments.get(index);
-			if (tracks === undefined || tracks.size < run.delivers.size) continue;
-			if (!isComplete(plan, tracks)) continue;
-			if (isSamePeriod(period, plan))
-				return this.#commitFrom(tracks, plan, nowMs);
-			const begun = this.#begin(
-				plan,
-				(this.nextNumber ?? index) as number,
-				index,
-				nowMs,
-			);
-			this.#slate = plan.slate;
-			return [begun, ...this.#commitFrom(tracks, plan, nowMs)];
-		}
-		if (
-			nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) ||
-			this.#slate === undefined
-		)
-			return [];
-		return this.#commitFrom(
-			this.#partly(edgeMs),
-			{ ...period, slate: this.#slate },
-			nowMs,
-		);
-	}
+  #step(nowMs: number): TimelineEvent[] {
+    const edgeMs = this.edgeMs ?? 0;
+    const period = this.#period;
+    if (period === undefined) return [];
+    for (const run of this.#runs) {
+      const plan = run.plan();
+      if (plan === undefined) continue;
+      const index = indexAt(plan.grid, edgeMs);
+      forgetBelow(run, index);
+      const tracks = run.segments.get(index);
+      if (tracks === undefined || tracks.size < run.delivers.size) continue;
+      if (!isComplete(plan, tracks)) continue;
+      if (isSamePeriod(period, plan)) return this.#commitFrom(tracks, plan, nowMs);
+      const begun = this.#begin(plan, (this.nextNumber ?? index) as number, index, nowMs);
+      this.#slate = plan.slate;
+      return [begun, ...this.#commitFrom(tracks, plan, nowMs)];
+    }
+    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || this.#slate === undefined) return [];
+    return this.#commitFrom(this.#partly(edgeMs), { ...period, slate: this.#slate }, nowMs);
+  }
 
-	/** What the newest run of this Period has of an overdue index; the rest becomes slate. */
-	#partly(edgeMs: number): Map<string, AssembledSegment> | undefined {
-		for (const run of this.#runs) {
-			const plan = run.plan();
-			if (
-				plan === undefined ||
-				this.#period === undefined ||
-				!isSamePeriod(this.#period, plan)
-			)
-				continue;
-			const tracks = run.segments.get(indexAt(plan.grid, edgeMs));
-			if (tracks !== undefined) return tracks;
-		}
-		return undefined;
-	}
+  /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
+  #partly(edgeMs: number): Map<string, AssembledSegment> | undefined {
+    for (const run of this.#runs) {
+      const plan = run.plan();
+      if (plan === undefined || this.#period === undefined || !isSamePeriod(this.#period, plan)) continue;
+      const tracks = run.segments.get(indexAt(plan.grid, edgeMs));
+      if (tracks !== undefined) return tracks;
+    }
+    return undefined;
+  }
 
-	#begin(
-		plan: PeriodPlan,
-		startNumber: number,
-		startIndex: number,
-		nowMs: number,
-	): TimelineEvent {
-		this.#ordinal += 1;
-		const gen = generationOf(
-			plan.grid,
-			startNumber - startIndex,
-			this.#settings.incarnation,
-		);
-		this.#period = {
-			id: `${gen}-${startNumber}`,
-			ordinal: this.#ordinal,
-			gen,
-			grid: plan.grid,
-			startNumber,
-			startIndex,
-			tracks: plan.tracks,
-			announcedMs: nowMs,
-		};
-		this.#mpdChangedMs = nowMs;
-		return { kind: "period", period: this.#period };
-	}
+  #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent {
+    this.#ordinal += 1;
+    const gen = generationOf(plan.grid, startNumber - startIndex, this.#settings.incarnation);
+    this.#period = {
+      id: `${gen}-${startNumber}`,
+      ordinal: this.#ordinal,
+      gen,
+      grid: plan.grid,
+      startNumber,
+      startIndex,
+      tracks: plan.tracks,
+      announcedMs: nowMs,
+    };
+    this.#mpdChangedMs = nowMs;
+    return { kind: 'period', period: this.#period };
+  }
 
-	#commitFrom(
-		media: ReadonlyMap<string, AssembledSegment> | undefined,
-		plan: PeriodPlan,
-		nowMs: number,
-	): TimelineEvent[] {
-		const period = this.#period;
-		if (period === undefined) return [];
-		const number = this.nextNumber ?? period.startNumber;
-		const index = period.startIndex + (number - period.startNumber);
-		const events: TimelineEvent[] = [];
-		const records = new Map<string, SegmentRecord>();
-		let source: "live" | "slate" = "slate";
-		for (const track of period.tracks) {
-			const assembled =
-				media?.get(track.id) ?? plan.slate?.segment(track.id, index);
-			if (assembled === undefined)
-				throw new RangeError(`no media and no slate for ${track.id}`);
-			if (track.kind === "video" && assembled.source === "live")
-				source = "live";
-			if (period.tracks.length === 1) source = assembled.source;
-			const record = recordOf(assembled, number, period.gen);
-			records.set(track.id, record);
-			events.push({
-				kind: "segment",
-				track: track.id,
-				record,
-				parts: assembled.parts.map((part) => part.bytes),
-			});
-		}
-		const segment = {
-			number,
-			period,
-			tracks: records,
-			source,
-			endMs: startMsOf(period.grid, index + 1),
-		};
-		this.#segments.push(segment);
-		this.#changedMs = nowMs;
-		this.#presentation = undefined;
-		events.push({ kind: "committed", segment });
-		return events;
-	}
+  #commitFrom(
+    media: ReadonlyMap<string, AssembledSegment> | undefined,
+    plan: PeriodPlan,
+    nowMs: number,
+  ): TimelineEvent[] {
+    const period = this.#period;
+    if (period === undefined) return [];
+    const number = this.nextNumber ?? period.startNumber;
+    const index = period.startIndex + (number - period.startNumber);
+    const events: TimelineEvent[] = [];
+    const records = new Map<string, SegmentRecord>();
+    let source: 'live' | 'slate' = 'slate';
+    for (const track of period.tracks) {
+      const assembled = media?.get(track.id) ?? plan.slate?.segment(track.id, index);
+      if (assembled === undefined) throw new RangeError(`no media and no slate for ${track.id}`);
+      if (track.kind === 'video' && assembled.source === 'live') source = 'live';
+      if (period.tracks.length === 1) source = assembled.source;
+      const record = recordOf(assembled, number, period.gen);
+      records.set(track.id, record);
+      events.push({
+        kind: 'segment',
+        track: track.id,
+        record,
+        parts: assembled.parts.map((part) => part.bytes),
+      });
+    }
+    const segment = {
+      number,
+      period,
+      tracks: records,
+      source,
+      endMs: startMsOf(period.grid, index + 1),
+    };
+    this.#segments.push(segment);
+    this.#changedMs = nowMs;
+    this.#presentation = undefined;
+    events.push({ kind: 'committed', segment });
+    return events;
+  }
 
-	#listed(): readonly CommittedSegment[] {
-		const edgeMs = this.edgeMs ?? 0;
-		return this.#segments.filter(
-			(segment) => segment.endMs > edgeMs - this.#settings.windowMs,
-		);
-	}
+  #listed(): readonly CommittedSegment[] {
+    const edgeMs = this.edgeMs ?? 0;
+    return this.#segments.filter((segment) => segment.endMs > edgeMs - this.#settings.windowMs);
+  }
 
-	/** RFC 8216bis 6.2.2: a Segment stays fetchable for its duration plus that of the longest playlist that listed it. */
-	#evict(): TimelineEvent[] {
-		const keepFromMs =
-			(this.edgeMs ?? 0) - this.#settings.windowMs - this.#settings.retentionMs;
-		const kept = this.#segments.findIndex(
-			(segment) => segment.endMs > keepFromMs,
-		);
-		if (kept <= 0) return [];
-		const removed = this.#segments.splice(0, kept);
-		const oldest = this.#segments[0];
-		if (oldest === undefined) return [];
-		const gens = new Set(removed.map((segment) => segment.period.gen));
-		return [...gens].map((gen) => {
-			const oldestOfGen = this.#segments.find(
-				(segment) => segment.period.gen === gen,
-			);
-			return oldestOfGen === undefined
-				? { kind: "generation-gone", gen }
-				: { kind: "evicted", gen, belowNumber: oldestOfGen.number };
-		});
-	}
+  /** RFC 8216bis 6.2.2: a Segment stays fetchable for its duration plus that of the longest playlist that listed it. */
+  #evict(): TimelineEvent[] {
+    const keepFromMs = (this.edgeMs ?? 0) - this.#settings.windowMs - this.#settings.retentionMs;
+    const kept = this.#segments.findIndex((segment) => segment.endMs > keepFromMs);
+    if (kept <= 0) return [];
+    const removed = this.#segments.splice(0, kept);
+    const oldest = this.#segments[0];
+    if (oldest === undefined) return [];
+    const gens = new Set(removed.map((segment) => segment.period.gen));
+    return [...gens].map((gen) => {
+      const oldestOfGen = this.#segments.find((segment) => segment.period.gen === gen);
+      return oldestOfGen === undefined
+        ? { kind: 'generation-gone', gen }
+        : { kind: 'evicted', gen, belowNumber: oldestOfGen.number };
+    });
+  }
 
-	/** The kept Segment of this number, also those that are in no list any more. */
-	find(number: number): CommittedSegment | undefined {
-		const oldest = this.#segments[0];
-		return oldest === undefined
-			? undefined
-			: this.#segments[number - oldest.number];
-	}
+  /** The kept Segment of this number, also those that are in no list any more. */
+  find(number: number): CommittedSegment | undefined {
+    const oldest = this.#segments[0];
+    return oldest === undefined ? undefined : this.#segments[number - oldest.number];
+  }
 }
 
-function recordOf(
-	assembled: AssembledSegment,
-	number: number,
-	gen: string,
-): SegmentRecord {
-	const { startTicks, durationTicks, timescale, source } = assembled;
-	const parts = assembled.parts.map(
-		({ durationTicks, isIndependent, sizeBytes }) => ({
-			durationTicks,
-			isIndependent,
-			sizeBytes,
-		}),
-	);
-	const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-	return {
-		number,
-		gen,
-		startTicks,
-		durationTicks,
-		timescale,
-		source,
-		parts,
-		sizeBytes,
-	};
+function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {
+  const { startTicks, durationTicks, timescale, source } = assembled;
+  const parts = assembled.parts.map(({ durationTicks, isIndependent, sizeBytes }) => ({
+    durationTicks,
+    isIndependent,
+    sizeBytes,
+  }));
+  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+  return {
+    number,
+    gen,
+    startTicks,
+    durationTicks,
+    timescale,
+    source,
+    parts,
+    sizeBytes,
+  };
 }
 
-function isComplete(
-	plan: PeriodPlan,
-	tracks: ReadonlyMap<string, AssembledSegment>,
-): boolean {
-	return plan.tracks.every(
-		(track) => tracks.has(track.id) || plan.slate !== undefined,
-	);
+function isComplete(plan: PeriodPlan, tracks: ReadonlyMap<string, AssembledSegment>): boolean {
+  return plan.tracks.every((track) => tracks.has(track.id) || plan.slate !== undefined);
 }
 
 /** Same Grid, same Tracks, same CMAF headers: nothing has to be declared (design: Continuity). */
 export function isSamePeriod(period: Period, plan: PeriodPlan): boolean {
-	return (
-		sameGrid(period.grid, plan.grid) &&
-		period.tracks.length === plan.tracks.length &&
-		period.tracks.every(
-			(track, i) =>
-				track.id === plan.tracks[i]?.id &&
-				track.initHash === plan.tracks[i]?.initHash,
-		)
-	);
+  return (
+    sameGrid(period.grid, plan.grid) &&
+    period.tracks.length === plan.tracks.length &&
+    period.tracks.every((track, i) => track.id === plan.tracks[i]?.id && track.initHash === plan.tracks[i]?.initHash)
+  );
 }
 
 function forgetBelow(run: RunSource, index: number): void {
-	for (const waiting of run.segments.keys())
-		if (waiting < index) run.segments.delete(waiting);
-	while (run.segments.size > MAX_WAITING) {
-		const oldest = run.segments.keys().next();
-		if (oldest.done) break;
-		run.segments.delete(oldest.value);
-	}
+  for (const waiting of run.segments.keys()) if (waiting < index) run.segments.delete(waiting);
+  while (run.segments.size > MAX_WAITING) {
+    const oldest = run.segments.keys().next();
+    if (oldest.done) break;
+    run.segments.delete(oldest.value);
+  }
 }
 
 function hasMediaFrom(run: RunSource, edgeMs: number): boolean {
-	const plan = run.plan();
-	return (
-		plan !== undefined &&
-		[...run.segments.keys()].some(
-			(index) => startMsOf(plan.grid, index) >= edgeMs,
-		)
-	);
+  const plan = run.plan();
+  return plan !== undefined && [...run.segments.keys()].some((index) => startMsOf(plan.grid, index) >= edgeMs);
 }

@@ -2,129 +2,51 @@
  * Every metric of the service: name, help and labels stand in this one file (Prometheus naming, seconds and bytes).
  * Labels are channel, track, kind, status, reason: never a URL, an address or anything a client may invent.
  */
-import {
-	Counter,
-	collectDefaultMetrics,
-	Gauge,
-	Histogram,
-	Registry,
-} from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = ReturnType<typeof openMetrics>;
 
 export function openMetrics() {
-	const registry = new Registry();
-	collectDefaultMetrics({ register: registry });
-	const registers = [registry];
-	const counter = <L extends string>(
-		name: string,
-		help: string,
-		labelNames: readonly L[],
-	) => new Counter({ name: `pitchside_${name}`, help, labelNames, registers });
-	const gauge = <L extends string>(
-		name: string,
-		help: string,
-		labelNames: readonly L[],
-	) => new Gauge({ name: `pitchside_${name}`, help, labelNames, registers });
-	return {
-		registry,
-		responses: counter(
-			"http_responses_total",
-			"Origin responses by kind of object and status.",
-			["kind", "status"],
-		),
-		responseBytes: counter(
-			"http_response_bytes_total",
-			"Body bytes sent by the origin by kind.",
-			["kind"],
-		),
-		waiting: gauge(
-			"http_waiting_requests",
-			"Requests held for an object that does not exist yet.",
-			[],
-		),
-		shed: counter(
-			"http_shed_requests_total",
-			"Requests answered 503 to protect the origin.",
-			["reason"],
-		),
-		publishes: counter("ingest_publishes_total", "Publishes accepted.", [
-			"channel",
-		]),
-		refusals: counter(
-			"ingest_refusals_total",
-			"Connections and publishes refused, by reason.",
-			["reason"],
-		),
-		ingestBytes: counter(
-			"ingest_bytes_total",
-			"Media bytes received over RTMP.",
-			["channel"],
-		),
-		rtmpChildStarts: counter(
-			"ingest_rtmp_child_starts_total",
-			"Starts of the RTMP child process.",
-			[],
-		),
-		encoderStarts: counter(
-			"encoder_starts_total",
-			"ffmpeg processes started.",
-			["channel"],
-		),
-		encoderExits: counter(
-			"encoder_exits_total",
-			"ffmpeg processes that ended unasked, by reason.",
-			["channel", "reason"],
-		),
-		encoderSpeed: gauge(
-			"encoder_speed_ratio",
-			"Encoding speed; below 1 the worker falls behind.",
-			["channel"],
-		),
-		encoderFps: gauge(
-			"encoder_frames_per_second",
-			"Frames encoded per second.",
-			["channel"],
-		),
-		fragments: counter(
-			"packager_fragments_total",
-			"CMAF chunks taken from encoders.",
-			["channel", "track"],
-		),
-		fragmentsDropped: counter(
-			"packager_fragments_dropped_total",
-			"Chunks not used, by reason.",
-			["channel", "reason"],
-		),
-		segments: counter(
-			"packager_segments_total",
-			"Segments published, by source: live or slate.",
-			["channel", "source"],
-		),
-		periods: counter(
-			"packager_periods_total",
-			"Periods begun (each is a discontinuity).",
-			["channel"],
-		),
-		segmentLateness: new Histogram({
-			name: "pitchside_packager_segment_lateness_seconds",
-			help: "Time from the end of a Segment in media time to its publication.",
-			labelNames: ["channel"] as const,
-			buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5],
-			registers,
-		}),
-		windowBytes: gauge("window_bytes", "Bytes kept in the time-shift window.", [
-			"channel",
-		]),
-		onAir: gauge(
-			"channel_on_air",
-			"1 while media of a publisher is at the live edge.",
-			["channel"],
-		),
-		ladderReloads: counter(
-			"config_ladder_reloads_total",
-			"Ladder files read again, by outcome.",
-			["outcome"],
-		),
-	};
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `pitchside_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `pitchside_${name}`, help, labelNames, registers });
+  return {
+    registry,
+    responses: counter('http_responses_total', 'Origin responses by kind of object and status.', ['kind', 'status']),
+    responseBytes: counter('http_response_bytes_total', 'Body bytes sent by the origin by kind.', ['kind']),
+    waiting: gauge('http_waiting_requests', 'Requests held for an object that does not exist yet.', []),
+    shed: counter('http_shed_requests_total', 'Requests answered 503 to protect the origin.', ['reason']),
+    publishes: counter('ingest_publishes_total', 'Publishes accepted.', ['channel']),
+    refusals: counter('ingest_refusals_total', 'Connections and publishes refused, by reason.', ['reason']),
+    ingestBytes: counter('ingest_bytes_total', 'Media bytes received over RTMP.', ['channel']),
+    rtmpChildStarts: counter('ingest_rtmp_child_starts_total', 'Starts of the RTMP child process.', []),
+    encoderStarts: counter('encoder_starts_total', 'ffmpeg processes started.', ['channel']),
+    encoderExits: counter('encoder_exits_total', 'ffmpeg processes that ended unasked, by reason.', [
+      'channel',
+      'reason',
+    ]),
+    encoderSpeed: gauge('encoder_speed_ratio', 'Encoding speed; below 1 the worker falls behind.', ['channel']),
+    encoderFps: gauge('encoder_frames_per_second', 'Frames encoded per second.', ['channel']),
+    fragments: counter('packager_fragments_total', 'CMAF chunks taken from encoders.', ['channel', 'track']),
+    fragmentsDropped: counter('packager_fragments_dropped_total', 'Chunks not used, by reason.', ['channel', 'reason']),
+    segments: counter('packager_segments_total', 'Segments published, by source: live or slate.', [
+      'channel',
+      'source',
+    ]),
+    periods: counter('packager_periods_total', 'Periods begun (each is a discontinuity).', ['channel']),
+    segmentLateness: new Histogram({
+      name: 'pitchside_packager_segment_lateness_seconds',
+      help: 'Time from the end of a Segment in media time to its publication.',
+      labelNames: ['channel'] as const,
+      buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers,
+    }),
+    windowBytes: gauge('window_bytes', 'Bytes kept in the time-shift window.', ['channel']),
+    onAir: gauge('channel_on_air', '1 while media of a publisher is at the live edge.', ['channel']),
+    ladderReloads: counter('config_ladder_reloads_total', 'Ladder files read again, by outcome.', ['outcome']),
+  };
 }

@@ -2,20 +2,15 @@
  * HLS media playlists of one Track: the last minute, or the whole window (RFC 8216bis 4.4, 6.2).
  * It never lists a Segment that is not whole. Invariant: a published line never changes; only the front is removed.
  */
-import type {
-	CommittedSegment,
-	Presentation,
-	SegmentRecord,
-	Track,
-} from "../model.ts";
-import { headerText, type SegmentLine, segmentText } from "./playlist-text.ts";
+import type { CommittedSegment, Presentation, SegmentRecord, Track } from '../model.ts';
+import { headerText, type SegmentLine, segmentText } from './playlist-text.ts';
 
 /** Segments are joined in blocks of this many numbers whose text is kept, so a long window costs one line per update. */
 const BLOCK = 64;
 
 export interface MediaWindow {
-	/** The newest Segments lasting at least this long are listed; Infinity lists all. */
-	readonly listedMs: number;
+  /** The newest Segments lasting at least this long are listed; Infinity lists all. */
+  readonly listedMs: number;
 }
 
 const lineTexts = new WeakMap<SegmentRecord, string>();
@@ -23,166 +18,129 @@ const blockTexts = new WeakMap<SegmentRecord, string>();
 
 /** The playlist's text, or undefined when no listed Segment has this Track. Links are relative to the playlist. */
 export function renderMediaPlaylist(
-	presentation: Presentation,
-	trackId: string,
-	window: MediaWindow,
+  presentation: Presentation,
+  trackId: string,
+  window: MediaWindow,
 ): string | undefined {
-	const listed = listedSegments(presentation, window.listedMs).filter(
-		(segment) => segment.tracks.has(trackId),
-	);
-	const first = listed[0];
-	const newest = listed.at(-1);
-	if (first === undefined || newest === undefined) return undefined;
-	const pieces = [
-		headerText({
-			// RFC 8216bis 4.4.3.1: each EXTINF rounded to the nearest integer is at most the target; it never changes.
-			targetDuration: targetDurationOf(first),
-			mediaSequence: first.number,
-			// RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
-			discontinuitySequence: first.period.ordinal,
-		}),
-	];
-	let previous: CommittedSegment | undefined;
-	for (let i = 0; i < listed.length; ) {
-		const segment = listed[i];
-		if (segment === undefined) break;
-		const block =
-			segment.number % BLOCK === 0 && previous?.period === segment.period
-				? blockAt(listed, i, trackId)
-				: undefined;
-		if (block !== undefined) {
-			pieces.push(block);
-			previous = listed[i + BLOCK - 1];
-			i += BLOCK;
-			continue;
-		}
-		pieces.push(
-			previous?.period === segment.period
-				? lineOf(segment, trackId)
-				: firstLineOf(segment, trackId, previous),
-		);
-		previous = segment;
-		i++;
-	}
-	if (presentation.ended) pieces.push("#EXT-X-ENDLIST\n");
-	return pieces.join("");
+  const listed = listedSegments(presentation, window.listedMs).filter((segment) => segment.tracks.has(trackId));
+  const first = listed[0];
+  const newest = listed.at(-1);
+  if (first === undefined || newest === undefined) return undefined;
+  const pieces = [
+    headerText({
+      // RFC 8216bis 4.4.3.1: each EXTINF rounded to the nearest integer is at most the target; it never changes.
+      targetDuration: targetDurationOf(first),
+      mediaSequence: first.number,
+      // RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
+      discontinuitySequence: first.period.ordinal,
+    }),
+  ];
+  let previous: CommittedSegment | undefined;
+  for (let i = 0; i < listed.length; ) {
+    const segment = listed[i];
+    if (segment === undefined) break;
+    const block =
+      segment.number % BLOCK === 0 && previous?.period === segment.period ? blockAt(listed, i, trackId) : undefined;
+    if (block !== undefined) {
+      pieces.push(block);
+      previous = listed[i + BLOCK - 1];
+      i += BLOCK;
+      continue;
+    }
+    pieces.push(
+      previous?.period === segment.period ? lineOf(segment, trackId) : firstLineOf(segment, trackId, previous),
+    );
+    previous = segment;
+    i++;
+  }
+  if (presentation.ended) pieces.push('#EXT-X-ENDLIST\n');
+  return pieces.join('');
 }
 
 /** The lines as data, for the whole-playlist oracle. */
-export function mediaLines(
-	presentation: Presentation,
-	trackId: string,
-	window: MediaWindow,
-): SegmentLine[] {
-	const listed = listedSegments(presentation, window.listedMs).filter(
-		(segment) => segment.tracks.has(trackId),
-	);
-	return listed.map((segment, i) => {
-		const isFirstOfPeriod = listed[i - 1]?.period !== segment.period;
-		return {
-			...segmentLine(segment, trackId),
-			mapUri: isFirstOfPeriod ? mapUriOf(segment, trackId) : undefined,
-			isDiscontinuity: i > 0 && isFirstOfPeriod,
-		};
-	});
+export function mediaLines(presentation: Presentation, trackId: string, window: MediaWindow): SegmentLine[] {
+  const listed = listedSegments(presentation, window.listedMs).filter((segment) => segment.tracks.has(trackId));
+  return listed.map((segment, i) => {
+    const isFirstOfPeriod = listed[i - 1]?.period !== segment.period;
+    return {
+      ...segmentLine(segment, trackId),
+      mapUri: isFirstOfPeriod ? mapUriOf(segment, trackId) : undefined,
+      isDiscontinuity: i > 0 && isFirstOfPeriod,
+    };
+  });
 }
 
-export function listedSegments(
-	presentation: Presentation,
-	listedMs: number,
-): readonly CommittedSegment[] {
-	const { segments } = presentation;
-	const edgeMs = segments.at(-1)?.endMs ?? 0;
-	if (!Number.isFinite(listedMs)) return segments;
-	const from = segments.findIndex(
-		(segment) => segment.endMs > edgeMs - listedMs,
-	);
-	return from <= 0 ? segments : segments.slice(from);
+export function listedSegments(presentation: Presentation, listedMs: number): readonly CommittedSegment[] {
+  const { segments } = presentation;
+  const edgeMs = segments.at(-1)?.endMs ?? 0;
+  if (!Number.isFinite(listedMs)) return segments;
+  const from = segments.findIndex((segment) => segment.endMs > edgeMs - listedMs);
+  return from <= 0 ? segments : segments.slice(from);
 }
 
 export function targetDurationOf(segment: CommittedSegment): number {
-	return Math.round(segment.period.grid.segmentMs / 1000);
+  return Math.round(segment.period.grid.segmentMs / 1000);
 }
 
-function blockAt(
-	listed: readonly CommittedSegment[],
-	at: number,
-	trackId: string,
-): string | undefined {
-	const first = listed[at];
-	const last = listed[at + BLOCK - 1];
-	const record = first?.tracks.get(trackId);
-	if (
-		first === undefined ||
-		last === undefined ||
-		record === undefined ||
-		last.period !== first.period
-	)
-		return undefined;
-	const cached = blockTexts.get(record);
-	if (cached !== undefined) return cached;
-	const text = listed
-		.slice(at, at + BLOCK)
-		.map((segment) => lineOf(segment, trackId))
-		.join("");
-	blockTexts.set(record, text);
-	return text;
+function blockAt(listed: readonly CommittedSegment[], at: number, trackId: string): string | undefined {
+  const first = listed[at];
+  const last = listed[at + BLOCK - 1];
+  const record = first?.tracks.get(trackId);
+  if (first === undefined || last === undefined || record === undefined || last.period !== first.period)
+    return undefined;
+  const cached = blockTexts.get(record);
+  if (cached !== undefined) return cached;
+  const text = listed
+    .slice(at, at + BLOCK)
+    .map((segment) => lineOf(segment, trackId))
+    .join('');
+  blockTexts.set(record, text);
+  return text;
 }
 
 function lineOf(segment: CommittedSegment, trackId: string): string {
-	const record = recordOf(segment, trackId);
-	const cached = lineTexts.get(record);
-	if (cached !== undefined) return cached;
-	const text = segmentText(segmentLine(segment, trackId));
-	lineTexts.set(record, text);
-	return text;
+  const record = recordOf(segment, trackId);
+  const cached = lineTexts.get(record);
+  if (cached !== undefined) return cached;
+  const text = segmentText(segmentLine(segment, trackId));
+  lineTexts.set(record, text);
+  return text;
 }
 
 /** RFC 8216bis 4.4.4.5: EXT-X-MAP applies until the next one, so the first listed Segment and each Period state theirs. */
-function firstLineOf(
-	segment: CommittedSegment,
-	trackId: string,
-	previous: CommittedSegment | undefined,
-): string {
-	return segmentText({
-		...segmentLine(segment, trackId),
-		mapUri: mapUriOf(segment, trackId),
-		// RFC 8216bis 4.4.4.3: required where the CMAF header changes.
-		isDiscontinuity: previous !== undefined,
-	});
+function firstLineOf(segment: CommittedSegment, trackId: string, previous: CommittedSegment | undefined): string {
+  return segmentText({
+    ...segmentLine(segment, trackId),
+    mapUri: mapUriOf(segment, trackId),
+    // RFC 8216bis 4.4.4.3: required where the CMAF header changes.
+    isDiscontinuity: previous !== undefined,
+  });
 }
 
 function segmentLine(segment: CommittedSegment, trackId: string): SegmentLine {
-	const record = recordOf(segment, trackId);
-	return {
-		uri: `${record.gen}/${record.number}.m4s`,
-		durationSeconds:
-			Math.round((record.durationTicks / record.timescale) * 1e5) / 1e5,
-		programDateTimeMs: Math.round(
-			(record.startTicks / record.timescale) * 1000,
-		),
-		mapUri: undefined,
-		isDiscontinuity: false,
-	};
+  const record = recordOf(segment, trackId);
+  return {
+    uri: `${record.gen}/${record.number}.m4s`,
+    durationSeconds: Math.round((record.durationTicks / record.timescale) * 1e5) / 1e5,
+    programDateTimeMs: Math.round((record.startTicks / record.timescale) * 1000),
+    mapUri: undefined,
+    isDiscontinuity: false,
+  };
 }
 
 function recordOf(segment: CommittedSegment, trackId: string): SegmentRecord {
-	const record = segment.tracks.get(trackId);
-	if (record === undefined)
-		throw new RangeError(`segment ${segment.number} has no track ${trackId}`);
-	return record;
+  const record = segment.tracks.get(trackId);
+  if (record === undefined) throw new RangeError(`segment ${segment.number} has no track ${trackId}`);
+  return record;
 }
 
 function mapUriOf(segment: CommittedSegment, trackId: string): string {
-	const track = trackOf(segment, trackId);
-	return `${segment.period.gen}/init-${track.initHash}.mp4`;
+  const track = trackOf(segment, trackId);
+  return `${segment.period.gen}/init-${track.initHash}.mp4`;
 }
 
 function trackOf(segment: CommittedSegment, trackId: string): Track {
-	const track = segment.period.tracks.find(
-		(candidate) => candidate.id === trackId,
-	);
-	if (track === undefined)
-		throw new RangeError(`period ${segment.period.id} has no track ${trackId}`);
-	return track;
+  const track = segment.period.tracks.find((candidate) => candidate.id === trackId);
+  if (track === undefined) throw new RangeError(`period ${segment.period.id} has no track ${trackId}`);
+  return track;
 }

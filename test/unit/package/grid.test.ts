@@ -1,99 +1,86 @@
-import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import {
-	AUDIO_UNIT,
-	audioIndexAt,
-	audioOffset,
-	audioOrigin,
-	audioPartStart,
-	audioStart,
-	indexAt,
-	makeGrid,
-	startMsOf,
-} from "../../../src/package/grid.ts";
-import { STANDARD_FRAME_RATES } from "../../../src/system/frame-rate.ts";
+  AUDIO_UNIT,
+  audioIndexAt,
+  audioOffset,
+  audioOrigin,
+  audioPartStart,
+  audioStart,
+  indexAt,
+  makeGrid,
+  startMsOf,
+} from '../../../src/package/grid.ts';
+import { STANDARD_FRAME_RATES } from '../../../src/system/frame-rate.ts';
 
-describe("the Grid", () => {
-	test.each([
-		[24000, 1001, 48, 2002, 24000, 48048],
-		[24, 1, 48, 2000, 90000, 180000],
-		[25, 1, 50, 2000, 90000, 180000],
-		[30000, 1001, 60, 2002, 30000, 60060],
-		[30, 1, 60, 2000, 90000, 180000],
-		[50, 1, 100, 2000, 90000, 180000],
-		[60000, 1001, 120, 2002, 60000, 120120],
-		[60, 1, 120, 2000, 90000, 180000],
-	])(
-		"%d/%d fps has %d frames, %d ms and exact ticks in a Segment",
-		(num, den, frames, ms, timescale, ticks) => {
-			const grid = makeGrid({ num, den }, 2);
-			expect([
-				grid.segmentFrames,
-				grid.segmentMs,
-				grid.videoTimescale,
-				grid.segmentTicks,
-			]).toEqual([frames, ms, timescale, ticks]);
-		},
-	);
+describe('the Grid', () => {
+  test.each([
+    [24000, 1001, 48, 2002, 24000, 48048],
+    [24, 1, 48, 2000, 90000, 180000],
+    [25, 1, 50, 2000, 90000, 180000],
+    [30000, 1001, 60, 2002, 30000, 60060],
+    [30, 1, 60, 2000, 90000, 180000],
+    [50, 1, 100, 2000, 90000, 180000],
+    [60000, 1001, 120, 2002, 60000, 120120],
+    [60, 1, 120, 2000, 90000, 180000],
+  ])('%d/%d fps has %d frames, %d ms and exact ticks in a Segment', (num, den, frames, ms, timescale, ticks) => {
+    const grid = makeGrid({ num, den }, 2);
+    expect([grid.segmentFrames, grid.segmentMs, grid.videoTimescale, grid.segmentTicks]).toEqual([
+      frames,
+      ms,
+      timescale,
+      ticks,
+    ]);
+  });
 
-	test("parts are whole frames, an even number where the Segment has one, so that half-rate rungs share them", () => {
-		const frames = STANDARD_FRAME_RATES.map((rate) => {
-			const grid = makeGrid(rate, 2);
-			return [grid.partsPerSegment, grid.segmentFrames / grid.partsPerSegment];
-		});
-		expect(frames).toEqual([
-			[6, 8],
-			[6, 8],
-			[5, 10],
-			[5, 12],
-			[5, 12],
-			[5, 20],
-			[5, 24],
-			[5, 24],
-		]);
-	});
+  test('parts are whole frames, an even number where the Segment has one, so that half-rate rungs share them', () => {
+    const frames = STANDARD_FRAME_RATES.map((rate) => {
+      const grid = makeGrid(rate, 2);
+      return [grid.partsPerSegment, grid.segmentFrames / grid.partsPerSegment];
+    });
+    expect(frames).toEqual([
+      [6, 8],
+      [6, 8],
+      [5, 10],
+      [5, 12],
+      [5, 12],
+      [5, 20],
+      [5, 24],
+      [5, 24],
+    ]);
+  });
 
-	test("a rate without whole frames in a Segment is refused", () => {
-		expect(() => makeGrid({ num: 25, den: 2 }, 1)).toThrow(
-			/whole number of frames/,
-		);
-	});
+  test('a rate without whole frames in a Segment is refused', () => {
+    expect(() => makeGrid({ num: 25, den: 2 }, 1)).toThrow(/whole number of frames/);
+  });
 
-	test("audio Segments of 2 s cycle 94, 94, 94, 93 access units (IOP: within one unit of video)", () => {
-		const grid = makeGrid({ num: 25, den: 1 }, 2);
-		const units = [0, 1, 2, 3].map(
-			(k) =>
-				(audioStart(grid, 4000 + k + 1) - audioStart(grid, 4000 + k)) /
-				AUDIO_UNIT,
-		);
-		expect(units).toEqual([94, 94, 94, 93]);
-	});
+  test('audio Segments of 2 s cycle 94, 94, 94, 93 access units (IOP: within one unit of video)', () => {
+    const grid = makeGrid({ num: 25, den: 1 }, 2);
+    const units = [0, 1, 2, 3].map((k) => (audioStart(grid, 4000 + k + 1) - audioStart(grid, 4000 + k)) / AUDIO_UNIT);
+    expect(units).toEqual([94, 94, 94, 93]);
+  });
 
-	test("property: every access unit is in the Segment that its start lies in, and parts cut Segments without rest", () => {
-		const rates = fc.constantFrom(...STANDARD_FRAME_RATES);
-		fc.assert(
-			fc.property(
-				rates,
-				fc.integer({ min: 1, max: 6 }),
-				fc.integer({ min: 0, max: 2_000_000_000 }),
-				(rate, seconds, index) => {
-					const grid = makeGrid(rate, seconds);
-					const start = audioStart(grid, index);
-					expect(start % AUDIO_UNIT).toBe(0);
-					expect(audioIndexAt(grid, start)).toBe(index);
-					expect(audioIndexAt(grid, start - AUDIO_UNIT)).toBe(index - 1);
-					expect(start - audioOrigin(grid, index)).toBeLessThan(AUDIO_UNIT);
-					expect(audioOffset(grid, index)).toBe(
-						start - audioOrigin(grid, index),
-					);
-					expect(audioPartStart(grid, index, 0)).toBe(start);
-					expect(audioPartStart(grid, index, grid.partsPerSegment)).toBe(
-						audioStart(grid, index + 1),
-					);
-					expect(indexAt(grid, startMsOf(grid, index))).toBe(index);
-					expect(indexAt(grid, startMsOf(grid, index) - 1)).toBe(index - 1);
-				},
-			),
-		);
-	});
+  test('property: every access unit is in the Segment that its start lies in, and parts cut Segments without rest', () => {
+    const rates = fc.constantFrom(...STANDARD_FRAME_RATES);
+    fc.assert(
+      fc.property(
+        rates,
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 0, max: 2_000_000_000 }),
+        (rate, seconds, index) => {
+          const grid = makeGrid(rate, seconds);
+          const start = audioStart(grid, index);
+          expect(start % AUDIO_UNIT).toBe(0);
+          expect(audioIndexAt(grid, start)).toBe(index);
+          expect(audioIndexAt(grid, start - AUDIO_UNIT)).toBe(index - 1);
+          expect(start - audioOrigin(grid, index)).toBeLessThan(AUDIO_UNIT);
+          expect(audioOffset(grid, index)).toBe(start - audioOrigin(grid, index));
+          expect(audioPartStart(grid, index, 0)).toBe(start);
+          expect(audioPartStart(grid, index, grid.partsPerSegment)).toBe(audioStart(grid, index + 1));
+          expect(indexAt(grid, startMsOf(grid, index))).toBe(index);
+          expect(indexAt(grid, startMsOf(grid, index) - 1)).toBe(index - 1);
+        },
+      ),
+    );
+  });
 });

@@ -1,181 +1,118 @@
-import { describe, expect, test } from "vitest";
-import { readFragment } from "../../../src/cmaf/isobmff/fragment.ts";
-import {
-	AUDIO_UNIT,
-	audioStart,
-	makeGrid,
-	videoStartTicks,
-} from "../../../src/package/grid.ts";
-import {
-	audioSegmenter,
-	type SegmenterEvent,
-	videoSegmenter,
-} from "../../../src/package/segmenter.ts";
-import {
-	audioFragment,
-	fakeInit,
-	frameTicksOf,
-	videoFragment,
-} from "../../fakes/media.ts";
+import { describe, expect, test } from 'vitest';
+import { readFragment } from '../../../src/cmaf/isobmff/fragment.ts';
+import { AUDIO_UNIT, audioStart, makeGrid, videoStartTicks } from '../../../src/package/grid.ts';
+import { audioSegmenter, type SegmenterEvent, videoSegmenter } from '../../../src/package/segmenter.ts';
+import { audioFragment, fakeInit, frameTicksOf, videoFragment } from '../../fakes/media.ts';
 
 const grid = makeGrid({ num: 30000, den: 1001 }, 2);
 const ORIGIN = 894_000_000;
 
 function parts(n: number): number[] {
-	return Array.from({ length: grid.partsPerSegment }, (_, i) => i).map(
-		(part) => part + n * 0,
-	);
+  return Array.from({ length: grid.partsPerSegment }, (_, i) => i).map((part) => part + n * 0);
 }
 
 function segmentsOf(events: readonly SegmenterEvent[]) {
-	return events.flatMap((event) =>
-		event.kind === "segment" ? [event.segment] : [],
-	);
+  return events.flatMap((event) => (event.kind === 'segment' ? [event.segment] : []));
 }
 
-describe("the video segmenter", () => {
-	test("makes one Segment an index, re-stamped to absolute media time, one part per Fragment", () => {
-		const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		const events = [0, 1].flatMap((n) =>
-			parts(n).flatMap((part) => segmenter.push(videoFragment(grid, n, part))),
-		);
-		const segments = segmentsOf(events);
-		expect(segments.map((segment) => segment.index)).toEqual([
-			ORIGIN,
-			ORIGIN + 1,
-		]);
-		expect(segments.map((segment) => segment.startTicks)).toEqual([
-			ORIGIN * 60060,
-			(ORIGIN + 1) * 60060,
-		]);
-		const read = segments[1]?.parts.map(
-			(part) => readFragment(part.bytes, fakeInit("video", 30000)).decodeTicks,
-		);
-		expect(read).toEqual(
-			parts(1).map((part) => (ORIGIN + 1) * 60060 + part * 12012),
-		);
-		expect(segments[0]?.parts.map((part) => part.isIndependent)).toEqual([
-			true,
-			false,
-			false,
-			false,
-			false,
-		]);
-	});
+describe('the video segmenter', () => {
+  test('makes one Segment an index, re-stamped to absolute media time, one part per Fragment', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const events = [0, 1].flatMap((n) => parts(n).flatMap((part) => segmenter.push(videoFragment(grid, n, part))));
+    const segments = segmentsOf(events);
+    expect(segments.map((segment) => segment.index)).toEqual([ORIGIN, ORIGIN + 1]);
+    expect(segments.map((segment) => segment.startTicks)).toEqual([ORIGIN * 60060, (ORIGIN + 1) * 60060]);
+    const read = segments[1]?.parts.map((part) => readFragment(part.bytes, fakeInit('video', 30000)).decodeTicks);
+    expect(read).toEqual(parts(1).map((part) => (ORIGIN + 1) * 60060 + part * 12012));
+    expect(segments[0]?.parts.map((part) => part.isIndependent)).toEqual([true, false, false, false, false]);
+  });
 
-	test("the same index has the same bytes whichever run it comes from (two origins agree by arithmetic)", () => {
-		const late = videoSegmenter(grid, ORIGIN + 1, frameTicksOf(grid));
-		const early = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		for (const part of parts(0)) early.push(videoFragment(grid, 0, part));
-		const a = segmentsOf(
-			parts(1).flatMap((part) => early.push(videoFragment(grid, 1, part))),
-		);
-		// The fake's payload carries the run's own count in its second byte; only the boxes are compared.
-		const b = segmentsOf(
-			parts(0).flatMap((part) => late.push(videoFragment(grid, 0, part))),
-		);
-		expect(a[0]?.parts[0]?.bytes.subarray(0, 64)).toEqual(
-			b[0]?.parts[0]?.bytes.subarray(0, 64),
-		);
-	});
+  test('the same index has the same bytes whichever run it comes from (two origins agree by arithmetic)', () => {
+    const late = videoSegmenter(grid, ORIGIN + 1, frameTicksOf(grid));
+    const early = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    for (const part of parts(0)) early.push(videoFragment(grid, 0, part));
+    const a = segmentsOf(parts(1).flatMap((part) => early.push(videoFragment(grid, 1, part))));
+    // The fake's payload carries the run's own count in its second byte; only the boxes are compared.
+    const b = segmentsOf(parts(0).flatMap((part) => late.push(videoFragment(grid, 0, part))));
+    expect(a[0]?.parts[0]?.bytes.subarray(0, 64)).toEqual(b[0]?.parts[0]?.bytes.subarray(0, 64));
+  });
 
-	test("a missing Fragment breaks its Segment alone; the next whole one comes out", () => {
-		const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		const events = [0, 1].flatMap((n) =>
-			parts(n).flatMap((part) =>
-				n === 0 && part === 2
-					? []
-					: segmenter.push(videoFragment(grid, n, part)),
-			),
-		);
-		expect(segmentsOf(events).map((segment) => segment.index)).toEqual([
-			ORIGIN + 1,
-		]);
-		expect(
-			events
-				.filter((event) => event.kind === "dropped")
-				.map((event) => event.reason),
-		).toEqual(["hole", "mid-segment"]);
-	});
+  test('a missing Fragment breaks its Segment alone; the next whole one comes out', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const events = [0, 1].flatMap((n) =>
+      parts(n).flatMap((part) => (n === 0 && part === 2 ? [] : segmenter.push(videoFragment(grid, n, part)))),
+    );
+    expect(segmentsOf(events).map((segment) => segment.index)).toEqual([ORIGIN + 1]);
+    expect(events.filter((event) => event.kind === 'dropped').map((event) => event.reason)).toEqual([
+      'hole',
+      'mid-segment',
+    ]);
+  });
 
-	test("media from before the zero of the run is dropped by name", () => {
-		const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		const [event] = segmenter.push(videoFragment(grid, -1, 4));
-		expect(event).toEqual({
-			kind: "dropped",
-			reason: "before-origin",
-			startTicks: videoStartTicks(grid, ORIGIN) - 12012,
-		});
-	});
+  test('media from before the zero of the run is dropped by name', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const [event] = segmenter.push(videoFragment(grid, -1, 4));
+    expect(event).toEqual({
+      kind: 'dropped',
+      reason: 'before-origin',
+      startTicks: videoStartTicks(grid, ORIGIN) - 12012,
+    });
+  });
 
-	test("a Segment that does not begin with a sync sample is refused (ISO/IEC 23000-19 7.3.2.3)", () => {
-		const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		const inter = { ...videoFragment(grid, 0, 0), isIndependent: false };
-		expect(segmenter.push(inter)).toMatchObject([
-			{ kind: "dropped", reason: "not-independent" },
-		]);
-	});
+  test('a Segment that does not begin with a sync sample is refused (ISO/IEC 23000-19 7.3.2.3)', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const inter = { ...videoFragment(grid, 0, 0), isIndependent: false };
+    expect(segmenter.push(inter)).toMatchObject([{ kind: 'dropped', reason: 'not-independent' }]);
+  });
 
-	test("times between frames are off the Grid", () => {
-		const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
-		const fragment = videoFragment(grid, 0, 0);
-		expect(segmenter.push({ ...fragment, decodeTicks: 1 })).toMatchObject([
-			{ reason: "off-grid" },
-		]);
-	});
+  test('times between frames are off the Grid', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const fragment = videoFragment(grid, 0, 0);
+    expect(segmenter.push({ ...fragment, decodeTicks: 1 })).toMatchObject([{ reason: 'off-grid' }]);
+  });
 });
 
-describe("the audio segmenter", () => {
-	const units = (from: number, to: number) =>
-		Array.from({ length: to - from }, (_, i) => from + i);
+describe('the audio segmenter', () => {
+  const units = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-	test("drops the priming unit, cuts on the video grid and writes one chunk a part, 0 ticks of gap", () => {
-		const segmenter = audioSegmenter(grid, ORIGIN);
-		const events = units(-1, 300).flatMap((unit) =>
-			segmenter.push(audioFragment(grid, ORIGIN, unit)),
-		);
-		expect(events[0]).toMatchObject({
-			kind: "dropped",
-			reason: "before-origin",
-		});
-		const segments = segmentsOf(events);
-		expect(segments.map((segment) => segment.index)).toEqual([
-			ORIGIN,
-			ORIGIN + 1,
-			ORIGIN + 2,
-		]);
-		let next = audioStart(grid, ORIGIN);
-		for (const segment of segments) {
-			expect(segment.parts).toHaveLength(grid.partsPerSegment);
-			for (const part of segment.parts) {
-				const fragment = readFragment(part.bytes, fakeInit("audio", 48_000));
-				expect(fragment.decodeTicks).toBe(next);
-				next += fragment.durationTicks;
-				expect(fragment.durationTicks).toBe(part.durationTicks);
-			}
-		}
-		expect(next).toBe(audioStart(grid, ORIGIN + 3));
-	});
+  test('drops the priming unit, cuts on the video grid and writes one chunk a part, 0 ticks of gap', () => {
+    const segmenter = audioSegmenter(grid, ORIGIN);
+    const events = units(-1, 300).flatMap((unit) => segmenter.push(audioFragment(grid, ORIGIN, unit)));
+    expect(events[0]).toMatchObject({
+      kind: 'dropped',
+      reason: 'before-origin',
+    });
+    const segments = segmentsOf(events);
+    expect(segments.map((segment) => segment.index)).toEqual([ORIGIN, ORIGIN + 1, ORIGIN + 2]);
+    let next = audioStart(grid, ORIGIN);
+    for (const segment of segments) {
+      expect(segment.parts).toHaveLength(grid.partsPerSegment);
+      for (const part of segment.parts) {
+        const fragment = readFragment(part.bytes, fakeInit('audio', 48_000));
+        expect(fragment.decodeTicks).toBe(next);
+        next += fragment.durationTicks;
+        expect(fragment.durationTicks).toBe(part.durationTicks);
+      }
+    }
+    expect(next).toBe(audioStart(grid, ORIGIN + 3));
+  });
 
-	test("a lost access unit breaks its Segment alone", () => {
-		const segmenter = audioSegmenter(grid, ORIGIN);
-		const events = units(0, 300).flatMap((unit) =>
-			unit === 40 ? [] : segmenter.push(audioFragment(grid, ORIGIN, unit)),
-		);
-		expect(segmentsOf(events).map((segment) => segment.index)).toEqual([
-			ORIGIN + 1,
-			ORIGIN + 2,
-		]);
-	});
+  test('a lost access unit breaks its Segment alone', () => {
+    const segmenter = audioSegmenter(grid, ORIGIN);
+    const events = units(0, 300).flatMap((unit) =>
+      unit === 40 ? [] : segmenter.push(audioFragment(grid, ORIGIN, unit)),
+    );
+    expect(segmentsOf(events).map((segment) => segment.index)).toEqual([ORIGIN + 1, ORIGIN + 2]);
+  });
 
-	test("units off the 1024-sample grid are refused", () => {
-		const segmenter = audioSegmenter(grid, ORIGIN);
-		const fragment = audioFragment(grid, ORIGIN, 3);
-		const events = segmenter.push({
-			...fragment,
-			decodeTicks: fragment.decodeTicks + 8,
-		});
-		expect(events).toMatchObject([{ kind: "dropped", reason: "off-grid" }]);
-		expect(AUDIO_UNIT).toBe(1024);
-	});
+  test('units off the 1024-sample grid are refused', () => {
+    const segmenter = audioSegmenter(grid, ORIGIN);
+    const fragment = audioFragment(grid, ORIGIN, 3);
+    const events = segmenter.push({
+      ...fragment,
+      decodeTicks: fragment.decodeTicks + 8,
+    });
+    expect(events).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
+    expect(AUDIO_UNIT).toBe(1024);
+  });
 });

@@ -1,0 +1,38 @@
+/** A RunSource fed by hand: whole Segments of made-up media for the timeline's tests. It never encodes. */
+
+import { audioStart, type Grid, videoStartTicks } from '../../src/package/grid.ts';
+import type { AssembledSegment } from '../../src/package/model.ts';
+import type { PeriodPlan, RunSource } from '../../src/package/timeline.ts';
+
+export function fakeRun(id: string, plan: () => PeriodPlan | undefined, delivers: readonly string[]): RunSource {
+  return { id, plan, delivers: new Set(delivers), segments: new Map() };
+}
+
+export function liveSegment(grid: Grid, track: string, index: number, mark = 'live'): AssembledSegment {
+  const isVideo = !track.startsWith('a');
+  const startTicks = isVideo ? videoStartTicks(grid, index) : audioStart(grid, index);
+  const endTicks = isVideo ? videoStartTicks(grid, index + 1) : audioStart(grid, index + 1);
+  const bytes = Buffer.from(`${mark} ${track} ${index}`);
+  return {
+    index,
+    startTicks,
+    durationTicks: endTicks - startTicks,
+    timescale: isVideo ? grid.videoTimescale : 48_000,
+    source: 'live',
+    parts: [
+      {
+        durationTicks: endTicks - startTicks,
+        isIndependent: true,
+        sizeBytes: bytes.length,
+        bytes,
+      },
+    ],
+  };
+}
+
+/** Gives the run a whole index of the named Tracks. */
+export function deliver(run: RunSource, grid: Grid, index: number, tracks: readonly string[]): void {
+  const existing = run.segments.get(index) ?? new Map<string, AssembledSegment>();
+  for (const track of tracks) existing.set(track, liveSegment(grid, track, index, run.id));
+  run.segments.set(index, existing);
+}
