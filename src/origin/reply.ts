@@ -1,0 +1,156 @@
+/**
+ * Writes answers: whole bodies, ranges, 304 and problems, each with its length, counted by kind and status.
+ * It never decides what a URL names. Invariant: an answer is written once and in one piece from a shared Buffer; a client
+ * that takes longer than bodyMs over it is cut off, so that nobody pins evicted media.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../system/clock.ts';
+import type { Metrics } from '../system/metrics.ts';
+import type { ObjectKind } from './cache-policy.ts';
+import { cachePolicy } from './cache-policy.ts';
+import { select } from './conditional.ts';
+import type { Connections } from './connections.ts';
+import { ALLOWED_METHODS, problemOf, type Refusal } from './problems.ts';
+import { CROSS_ORIGIN, cacheFields, type HeaderList, type Representation } from './representation.ts';
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export interface Reply {
+  /** 200, 206, 304, 412 or 416 of an object, as the request's fields ask. */
+  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void;
+  /** A refusal with its JSON body; `extra` adds fields. Cuts the connection when an answer was begun already. */
+  problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra?: HeaderList): void;
+  preflight(exchange: Exchange): void;
+  /** A small text made on the spot, with the policy of its kind. */
+  plain(exchange: Exchange, kind: ObjectKind, text: string): void;
+}
+
+export interface ReplyOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly connections: Connections;
+  /** Longest time one body may take. */
+  readonly bodyMs: number;
+}
+
+/** What a preflight may ask for: conditions, ranges, tokens and CMCD in header mode (CTA-5004). */
+const REQUEST_FIELDS =
+  'Range, If-None-Match, If-Modified-Since, Authorization, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session';
+
+const EMPTY = Buffer.alloc(0);
+
+class SocketReply implements Reply {
+  readonly #options: ReplyOptions;
+
+  constructor(options: ReplyOptions) {
+    this.#options = options;
+  }
+
+  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void {
+    const { headers, method } = exchange.request;
+    const fields = {
+      ifMatch: headers['if-match'],
+      ifNoneMatch: headers['if-none-match'],
+      ifModifiedSince: headers['if-modified-since'],
+      ifUnmodifiedSince: headers['if-unmodified-since'],
+      range: headers.range,
+      ifRange: oneValue(headers['if-range']),
+    };
+    const { bytes, always, content, whole, validators } = representation;
+    const selection = select(fields, validators, method === 'GET');
+    switch (selection.kind) {
+      case 'whole':
+        this.#send(exchange, kind, 200, whole, bytes);
+        return;
+      case 'not-modified':
+        this.#send(exchange, kind, 304, always, EMPTY);
+        return;
+      case 'precondition-failed':
+        this.problem(exchange, kind, 'precondition');
+        return;
+      case 'unsatisfiable':
+        // RFC 9110 14.4: a 416 says the current length.
+        this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${bytes.length}`]);
+        return;
+      case 'range': {
+        const { first, last } = selection;
+        const range = [
+          'Content-Range',
+          `bytes ${first}-${last}/${bytes.length}`,
+          'Content-Length',
+          `${last - first + 1}`,
+        ];
+        this.#send(exchange, kind, 206, [...always, ...content, ...range], bytes.subarray(first, last + 1));
+        return;
+      }
+    }
+  }
+
+  problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra: HeaderList = []): void {
+    if (exchange.response.headersSent) {
+      exchange.request.socket.destroy();
+      return;
+    }
+    const { status, fields, body } = problemOf(kind, outcome);
+    this.#send(exchange, kind, status, extra.length === 0 ? fields : [...fields, ...extra], body);
+  }
+
+  preflight(exchange: Exchange): void {
+    const policy = cachePolicy('other', 'preflight');
+    const fields = [
+      ...cacheFields(policy),
+      ...CROSS_ORIGIN,
+      'Access-Control-Allow-Methods',
+      ALLOWED_METHODS,
+      'Access-Control-Allow-Headers',
+      REQUEST_FIELDS,
+      'Access-Control-Max-Age',
+      '7200',
+      'Allow',
+      ALLOWED_METHODS,
+    ];
+    this.#send(exchange, 'other', policy.status, fields, EMPTY);
+  }
+
+  plain(exchange: Exchange, kind: ObjectKind, text: string): void {
+    const body = Buffer.from(text);
+    const fields = [
+      ...cacheFields(cachePolicy(kind, 'ok')),
+      ...CROSS_ORIGIN,
+      'Content-Type',
+      'text/plain; charset=utf-8',
+      'Content-Length',
+      String(body.length),
+    ];
+    this.#send(exchange, kind, 200, fields, body);
+  }
+
+  #send({ request, response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
+    const { metrics, connections, clock, bodyMs } = this.#options;
+    metrics.responses.labels(kind, String(status)).inc();
+    response.writeHead(status, connections.isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
+    if (request.method === 'HEAD' || body.length === 0) {
+      response.end();
+      return;
+    }
+    metrics.responseBytes.labels(kind).inc(body.length);
+    response.end(body);
+    const { socket } = request;
+    if (socket.writableLength === 0) return;
+    const stopTimer = clock.after(bodyMs, () => socket.destroy());
+    response.once('close', stopTimer);
+  }
+}
+
+/** A field that Node types as list or text. */
+function oneValue(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+export function createReply(options: ReplyOptions): Reply {
+  return new SocketReply(options);
+}

@@ -1,0 +1,127 @@
+/**
+ * Requests held for an object that does not exist yet: keyed by Channel and object, woken once when it appears.
+ * It never answers anybody; it says how the wait ended. Invariant: the number is bounded, each waiter has one deadline,
+ * and a waiter that is woken, late or cancelled leaves nothing behind; a Channel is listened to only while waited for.
+ */
+import type { ChannelView } from '../channel/view.ts';
+import type { Clock } from '../system/clock.ts';
+
+/** `ready`: ask again; `late`: the deadline passed; `closed`: the Channel or the origin ends. */
+export type WaitEnd = 'ready' | 'late' | 'closed';
+
+export interface Waiters {
+  /**
+   * Holds until onEnd is called, once, at the latest after holdMs. Returns what cancels it without a call,
+   * or undefined when there are too many.
+   */
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined;
+  /** Ends all waits as `closed`. */
+  closeAll(): void;
+  readonly count: number;
+}
+
+interface Waiter {
+  readonly onEnd: (end: WaitEnd) => void;
+  stopTimer: () => void;
+}
+
+/** Those who wait for objects of one Channel. */
+interface Room {
+  readonly byKey: Map<string, Set<Waiter>>;
+  readonly stopListening: () => void;
+}
+
+/** The name under which a Channel tells its end (channel/view.ts: onReady). */
+const CLOSED_KEY = 'closed';
+
+export interface WaitersOptions {
+  readonly clock: Clock;
+  /** Most requests held at a time. */
+  readonly limit: number;
+  /** Told the number after each change. */
+  readonly onCount: (count: number) => void;
+}
+
+class KeyedWaiters implements Waiters {
+  readonly #options: WaitersOptions;
+  readonly #rooms = new Map<ChannelView, Room>();
+  #count = 0;
+
+  constructor(options: WaitersOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined {
+    if (this.#count >= this.#options.limit) return undefined;
+    const room = this.#room(view);
+    const waiter: Waiter = { onEnd, stopTimer: () => {} };
+    const waiting = room.byKey.get(key) ?? new Set();
+    room.byKey.set(key, waiting.add(waiter));
+    this.#changeCount(1);
+    waiter.stopTimer = this.#options.clock.after(holdMs, () => {
+      if (this.#forget(view, key, waiter)) onEnd('late');
+    });
+    return () => {
+      this.#forget(view, key, waiter);
+    };
+  }
+
+  closeAll(): void {
+    for (const [view, room] of [...this.#rooms]) {
+      for (const key of [...room.byKey.keys()]) this.#end(view, key, 'closed');
+    }
+  }
+
+  #room(view: ChannelView): Room {
+    const known = this.#rooms.get(view);
+    if (known !== undefined) return known;
+    const room: Room = {
+      byKey: new Map(),
+      stopListening: view.onReady((key) => {
+        if (key !== CLOSED_KEY) {
+          this.#end(view, key, 'ready');
+          return;
+        }
+        for (const each of [...room.byKey.keys()]) this.#end(view, each, 'closed');
+      }),
+    };
+    this.#rooms.set(view, room);
+    return room;
+  }
+
+  /** Takes all out before the first is told: who asks again at once starts a new wait. */
+  #end(view: ChannelView, key: string, end: WaitEnd): void {
+    const waiting = this.#rooms.get(view)?.byKey.get(key);
+    if (waiting === undefined) return;
+    const ended = [...waiting].filter((waiter) => this.#forget(view, key, waiter));
+    for (const waiter of ended) waiter.onEnd(end);
+  }
+
+  /** False when it was forgotten before. */
+  #forget(view: ChannelView, key: string, waiter: Waiter): boolean {
+    const room = this.#rooms.get(view);
+    const waiting = room?.byKey.get(key);
+    if (room === undefined || waiting === undefined || !waiting.delete(waiter)) return false;
+    waiter.stopTimer();
+    if (waiting.size === 0) room.byKey.delete(key);
+    if (room.byKey.size === 0) {
+      room.stopListening();
+      this.#rooms.delete(view);
+    }
+    this.#changeCount(-1);
+    return true;
+  }
+
+  #changeCount(by: 1 | -1): void {
+    this.#count += by;
+    this.#options.onCount(this.#count);
+  }
+}
+
+export function openWaiters(options: WaitersOptions): Waiters {
+  return new KeyedWaiters(options);
+}

@@ -1,0 +1,55 @@
+/**
+ * Answers to what never became a request: bytes that are not HTTP, fields too large, requests that arrive too slowly,
+ * CONNECT. It never writes into an answer that is under way. Invariant: a refused socket is gone within a second, and
+ * until then it is read, because closing with unread bytes resets the connection and loses the answer (RFC 9112 9.6).
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../system/clock.ts';
+import type { Metrics } from '../system/metrics.ts';
+import { cachePolicy } from './cache-policy.ts';
+import type { Connections } from './connections.ts';
+import { type Refusal, rawProblem } from './problems.ts';
+
+const LINGER_MS = 1000;
+
+export interface WireFaultOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly connections: Connections;
+}
+
+/** Node's parser and timer errors as outcomes. */
+function outcomeOf(code: string | undefined): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timeout';
+  return 'bad-request';
+}
+
+export function answerWireFaults(server: Server, { clock, metrics, connections }: WireFaultOptions): void {
+  const refused = new WeakSet<Duplex>();
+  const refuse = (socket: Duplex, outcome: Refusal): void => {
+    // The parser reports every further read of the same broken stream.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    metrics.responses.labels('other', String(cachePolicy('other', outcome).status)).inc();
+    socket.end(rawProblem(outcome, new Date(clock.nowMs())));
+    socket.resume();
+    const stopTimer = clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', stopTimer);
+  };
+  server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+    const socket = stream as Socket;
+    if (refused.has(socket)) return;
+    if (!socket.writable || error.code === 'ECONNRESET' || connections.underWay(socket) > 0) {
+      socket.destroy();
+      return;
+    }
+    refuse(socket, outcomeOf(error.code));
+  });
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy());
+    refuse(socket, 'method');
+  });
+}
