@@ -32,13 +32,12 @@ const LEAST_CONTRAST = 48;
  * @returns {number} 16 bits
  */
 function crcOf(ms) {
-	let crc = 0xffff;
-	for (let byte = 5; byte >= 0; byte -= 1) {
-		crc ^= (Math.floor(ms / 256 ** byte) % 256) << 8;
-		for (let bit = 0; bit < 8; bit += 1)
-			crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
-	}
-	return crc;
+  let crc = 0xffff;
+  for (let byte = 5; byte >= 0; byte -= 1) {
+    crc ^= (Math.floor(ms / 256 ** byte) % 256) << 8;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
+  }
+  return crc;
 }
 
 /**
@@ -46,15 +45,13 @@ function crcOf(ms) {
  * @returns {number[]} STRIP_CELLS bits, 1 = white, from left to right
  */
 export function encodeClock(ms) {
-	const whole = Math.floor(ms);
-	if (!(whole >= 0 && whole < 2 ** TIME_BITS))
-		throw new RangeError(`no clock strip for ${ms} ms`);
-	const bits = [...SYNC];
-	for (let bit = TIME_BITS - 1; bit >= 0; bit -= 1)
-		bits.push(Math.floor(whole / 2 ** bit) % 2);
-	const crc = crcOf(whole);
-	for (let bit = CRC_BITS - 1; bit >= 0; bit -= 1) bits.push((crc >> bit) & 1);
-	return bits;
+  const whole = Math.floor(ms);
+  if (!(whole >= 0 && whole < 2 ** TIME_BITS)) throw new RangeError(`no clock strip for ${ms} ms`);
+  const bits = [...SYNC];
+  for (let bit = TIME_BITS - 1; bit >= 0; bit -= 1) bits.push(Math.floor(whole / 2 ** bit) % 2);
+  const crc = crcOf(whole);
+  for (let bit = CRC_BITS - 1; bit >= 0; bit -= 1) bits.push((crc >> bit) & 1);
+  return bits;
 }
 
 /**
@@ -63,12 +60,11 @@ export function encodeClock(ms) {
  * @param {number} cell
  */
 function cellLuma(luma, cell) {
-	let sum = 0;
-	for (const dx of [0.35, 0.5, 0.65]) {
-		for (const dy of [0.3, 0.5, 0.7])
-			sum += luma((cell + dx) / STRIP_CELLS, dy * STRIP_HEIGHT);
-	}
-	return sum / 9;
+  let sum = 0;
+  for (const dx of [0.35, 0.5, 0.65]) {
+    for (const dy of [0.3, 0.5, 0.7]) sum += luma((cell + dx) / STRIP_CELLS, dy * STRIP_HEIGHT);
+  }
+  return sum / 9;
 }
 
 /**
@@ -76,21 +72,19 @@ function cellLuma(luma, cell) {
  * @returns {number | undefined} UTC in ms, or undefined where no whole and undamaged strip is to be seen
  */
 export function decodeClock(luma) {
-	const levels = Array.from({ length: STRIP_CELLS }, (_, cell) =>
-		cellLuma(luma, cell),
-	);
-	const white = Math.min(...levels.filter((_, cell) => SYNC[cell] === 1));
-	const black = Math.max(...levels.filter((_, cell) => SYNC[cell] === 0));
-	if (!(white - black >= LEAST_CONTRAST)) return undefined;
-	const threshold = (white + black) / 2;
-	let ms = 0;
-	let crc = 0;
-	levels.forEach((level, cell) => {
-		const bit = level > threshold ? 1 : 0;
-		if (cell >= SYNC.length + TIME_BITS) crc = crc * 2 + bit;
-		else if (cell >= SYNC.length) ms = ms * 2 + bit;
-	});
-	return crc === crcOf(ms) ? ms : undefined;
+  const levels = Array.from({ length: STRIP_CELLS }, (_, cell) => cellLuma(luma, cell));
+  const white = Math.min(...levels.filter((_, cell) => SYNC[cell] === 1));
+  const black = Math.max(...levels.filter((_, cell) => SYNC[cell] === 0));
+  if (!(white - black >= LEAST_CONTRAST)) return undefined;
+  const threshold = (white + black) / 2;
+  let ms = 0;
+  let crc = 0;
+  levels.forEach((level, cell) => {
+    const bit = level > threshold ? 1 : 0;
+    if (cell >= SYNC.length + TIME_BITS) crc = crc * 2 + bit;
+    else if (cell >= SYNC.length) ms = ms * 2 + bit;
+  });
+  return crc === crcOf(ms) ? ms : undefined;
 }
 
 /**
@@ -101,8 +95,7 @@ export function decodeClock(luma) {
  * @returns {LumaSampler}
  */
 export function planeLuma(plane, width, height) {
-	return (x, y) =>
-		plane[Math.floor(y * height) * width + Math.floor(x * width)] ?? 0;
+  return (x, y) => plane[Math.floor(y * height) * width + Math.floor(x * width)] ?? 0;
 }
 
 /**
@@ -113,12 +106,8 @@ export function planeLuma(plane, width, height) {
  * @returns {LumaSampler}
  */
 export function rgbaLuma(rgba, width, height) {
-	return (x, y) => {
-		const at = 4 * (Math.floor(y * height) * width + Math.floor(x * width));
-		return (
-			0.2126 * (rgba[at] ?? 0) +
-			0.7152 * (rgba[at + 1] ?? 0) +
-			0.0722 * (rgba[at + 2] ?? 0)
-		);
-	};
+  return (x, y) => {
+    const at = 4 * (Math.floor(y * height) * width + Math.floor(x * width));
+    return 0.2126 * (rgba[at] ?? 0) + 0.7152 * (rgba[at + 1] ?? 0) + 0.0722 * (rgba[at + 2] ?? 0);
+  };
 }

@@ -15,17 +15,17 @@
  * @returns {Frame}
  */
 export function createFrame(width, height) {
-	const luma = width * height;
-	const chroma = luma / 4;
-	const bytes = new Uint8Array(luma + 2 * chroma);
-	return {
-		width,
-		height,
-		bytes,
-		y: bytes.subarray(0, luma),
-		u: bytes.subarray(luma, luma + chroma),
-		v: bytes.subarray(luma + chroma),
-	};
+  const luma = width * height;
+  const chroma = luma / 4;
+  const bytes = new Uint8Array(luma + 2 * chroma);
+  return {
+    width,
+    height,
+    bytes,
+    y: bytes.subarray(0, luma),
+    u: bytes.subarray(luma, luma + chroma),
+    v: bytes.subarray(luma + chroma),
+  };
 }
 
 /**
@@ -36,12 +36,12 @@ export function createFrame(width, height) {
  * @returns {Colour}
  */
 export function rgb(r, g, b) {
-	const luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-	return {
-		y: Math.round(16 + (luma * 219) / 255),
-		u: Math.round(128 + (((b - luma) / 1.8556) * 224) / 255),
-		v: Math.round(128 + (((r - luma) / 1.5748) * 224) / 255),
-	};
+  const luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  return {
+    y: Math.round(16 + (luma * 219) / 255),
+    u: Math.round(128 + (((b - luma) / 1.8556) * 224) / 255),
+    v: Math.round(128 + (((r - luma) / 1.5748) * 224) / 255),
+  };
 }
 
 export const WHITE = rgb(255, 255, 255);
@@ -55,8 +55,8 @@ export const BLACK = rgb(0, 0, 0);
  * @param {number} value
  */
 function span(plane, from, to, value) {
-	if (to - from > 32) plane.fill(value, from, to);
-	else for (let at = from; at < to; at += 1) plane[at] = value;
+  if (to - from > 32) plane.fill(value, from, to);
+  else for (let at = from; at < to; at += 1) plane[at] = value;
 }
 
 /**
@@ -67,14 +67,14 @@ function span(plane, from, to, value) {
  * @param {Colour} colour
  */
 function fillRow(frame, row, from, to, colour) {
-	const left = Math.max(0, from);
-	const right = Math.min(frame.width, to);
-	if (row < 0 || row >= frame.height || right <= left) return;
-	span(frame.y, row * frame.width + left, row * frame.width + right, colour.y);
-	if (row % 2 !== 0) return;
-	const base = (row / 2) * (frame.width / 2);
-	span(frame.u, base + (left >> 1), base + ((right + 1) >> 1), colour.u);
-	span(frame.v, base + (left >> 1), base + ((right + 1) >> 1), colour.v);
+  const left = Math.max(0, from);
+  const right = Math.min(frame.width, to);
+  if (row < 0 || row >= frame.height || right <= left) return;
+  span(frame.y, row * frame.width + left, row * frame.width + right, colour.y);
+  if (row % 2 !== 0) return;
+  const base = (row / 2) * (frame.width / 2);
+  span(frame.u, base + (left >> 1), base + ((right + 1) >> 1), colour.u);
+  span(frame.v, base + (left >> 1), base + ((right + 1) >> 1), colour.v);
 }
 
 /**
@@ -86,12 +86,11 @@ function fillRow(frame, row, from, to, colour) {
  * @param {Colour} colour
  */
 export function fillRect(frame, x, y, width, height, colour) {
-	const left = Math.round(x);
-	const top = Math.round(y);
-	const bottom = top + Math.round(height);
-	const right = left + Math.round(width);
-	for (let row = top; row < bottom; row += 1)
-		fillRow(frame, row, left, right, colour);
+  const left = Math.round(x);
+  const top = Math.round(y);
+  const bottom = top + Math.round(height);
+  const right = left + Math.round(width);
+  for (let row = top; row < bottom; row += 1) fillRow(frame, row, left, right, colour);
 }
 
 /**
@@ -103,19 +102,13 @@ export function fillRect(frame, x, y, width, height, colour) {
  * @param {Colour} colour
  */
 export function fillEllipse(frame, centreX, centreY, radiusX, radiusY, colour) {
-	const bottom = Math.ceil(centreY + radiusY);
-	for (let row = Math.floor(centreY - radiusY); row <= bottom; row += 1) {
-		const part = 1 - ((row + 0.5 - centreY) / radiusY) ** 2;
-		if (part <= 0) continue;
-		const half = radiusX * Math.sqrt(part);
-		fillRow(
-			frame,
-			row,
-			Math.round(centreX - half),
-			Math.round(centreX + half),
-			colour,
-		);
-	}
+  const bottom = Math.ceil(centreY + radiusY);
+  for (let row = Math.floor(centreY - radiusY); row <= bottom; row += 1) {
+    const part = 1 - ((row + 0.5 - centreY) / radiusY) ** 2;
+    if (part <= 0) continue;
+    const half = radiusX * Math.sqrt(part);
+    fillRow(frame, row, Math.round(centreX - half), Math.round(centreX + half), colour);
+  }
 }
 
 /**
@@ -126,9 +119,9 @@ export function fillEllipse(frame, centreX, centreY, radiusX, radiusY, colour) {
  * @param {number} y
  */
 export function stamp(frame, source, x, y) {
-	copyRows(frame.y, frame.width, x, y, source.y, source.width);
-	copyRows(frame.u, frame.width / 2, x / 2, y / 2, source.u, source.width / 2);
-	copyRows(frame.v, frame.width / 2, x / 2, y / 2, source.v, source.width / 2);
+  copyRows(frame.y, frame.width, x, y, source.y, source.width);
+  copyRows(frame.u, frame.width / 2, x / 2, y / 2, source.u, source.width / 2);
+  copyRows(frame.v, frame.width / 2, x / 2, y / 2, source.v, source.width / 2);
 }
 
 /**
@@ -140,14 +133,10 @@ export function stamp(frame, source, x, y) {
  * @param {number} fromStride also the width that is copied
  */
 function copyRows(to, toStride, x, y, from, fromStride) {
-	let at = y * toStride + x;
-	for (
-		let start = 0;
-		start < from.length;
-		start += fromStride, at += toStride
-	) {
-		to.set(from.subarray(start, start + fromStride), at);
-	}
+  let at = y * toStride + x;
+  for (let start = 0; start < from.length; start += fromStride, at += toStride) {
+    to.set(from.subarray(start, start + fromStride), at);
+  }
 }
 
 /**
@@ -157,9 +146,9 @@ function copyRows(to, toStride, x, y, from, fromStride) {
  * @param {number} x
  */
 export function pan(frame, wide, x) {
-	panPlane(frame.y, frame.width, wide.y, wide.width, x);
-	panPlane(frame.u, frame.width / 2, wide.u, wide.width / 2, x / 2);
-	panPlane(frame.v, frame.width / 2, wide.v, wide.width / 2, x / 2);
+  panPlane(frame.y, frame.width, wide.y, wide.width, x);
+  panPlane(frame.u, frame.width / 2, wide.u, wide.width / 2, x / 2);
+  panPlane(frame.v, frame.width / 2, wide.v, wide.width / 2, x / 2);
 }
 
 /**
@@ -170,7 +159,6 @@ export function pan(frame, wide, x) {
  * @param {number} x
  */
 function panPlane(to, width, from, fromStride, x) {
-	let start = x;
-	for (let at = 0; at < to.length; at += width, start += fromStride)
-		to.set(from.subarray(start, start + width), at);
+  let start = x;
+  for (let at = 0; at < to.length; at += width, start += fromStride) to.set(from.subarray(start, start + width), at);
 }
