@@ -3,7 +3,7 @@
  * It never reads a clock, waits or does I/O: time is an argument, what happened comes back as events, and the caller acts.
  * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left empty.
  */
-import { generationOf } from './generation.ts';
+import { generationOf, initHashOf } from './generation.ts';
 import { type Grid, indexAt, sameGrid, startMsOf } from './grid.ts';
 import type { AssembledSegment, CommittedSegment, Period, Presentation, SegmentRecord, Track } from './model.ts';
 import type { Slate } from './slate.ts';
@@ -60,7 +60,8 @@ const MAX_WAITING = 16;
 export class Timeline {
   readonly #settings: TimelineSettings;
   #period: Period | undefined;
-  #slate: Slate | undefined;
+  /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
+  #filler: Filler | undefined;
   #segments: CommittedSegment[] = [];
   #runs: RunSource[] = [];
   #ordinal = 0;
@@ -101,7 +102,6 @@ export class Timeline {
     const { segmentMs } = plan.grid;
     const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
     const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
-    this.#slate = plan.slate;
     const events: TimelineEvent[] = [this.#begin(plan, first, first, nowMs)];
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
@@ -118,9 +118,9 @@ export class Timeline {
     this.#runs = this.#runs.filter((run) => run.id !== runId || hasMediaFrom(run, edgeMs));
   }
 
-  /** The slate of the current Period became ready. */
+  /** The slate of the current Period became ready. A slate of other Tracks or another Grid is not taken. */
   setSlate(slate: Slate): void {
-    if (this.#period !== undefined && sameGrid(slate.grid, this.#period.grid)) this.#slate = slate;
+    if (this.#period !== undefined) this.#filler = fillerOf({ ...this.#period, slate }) ?? this.#filler;
   }
 
   /** Commits all that is whole or overdue. */
@@ -158,12 +158,15 @@ export class Timeline {
       if (tracks === undefined || tracks.size < run.delivers.size) continue;
       if (!isComplete(plan, tracks)) continue;
       if (isSamePeriod(period, plan)) return this.#commitFrom(tracks, plan, nowMs);
-      const begun = this.#begin(plan, (this.nextNumber ?? index) as number, index, nowMs);
-      this.#slate = plan.slate;
+      const begun = this.#begin(plan, this.nextNumber ?? index, index, nowMs);
       return [begun, ...this.#commitFrom(tracks, plan, nowMs)];
     }
-    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || this.#slate === undefined) return [];
-    return this.#commitFrom(this.#partly(edgeMs), { ...period, slate: this.#slate }, nowMs);
+    const filler = this.#filler;
+    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || filler === undefined) return [];
+    if (isSamePeriod(period, filler)) return this.#commitFrom(this.#partly(edgeMs), filler, nowMs);
+    // The slate's CMAF header is not the run's: it is declared, never mixed in.
+    const begun = this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
+    return [begun, ...this.#commitFrom(undefined, filler, nowMs)];
   }
 
   /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
@@ -191,6 +194,7 @@ export class Timeline {
       announcedMs: nowMs,
     };
     this.#mpdChangedMs = nowMs;
+    this.#filler = fillerOf(plan);
     return { kind: 'period', period: this.#period };
   }
 
@@ -261,6 +265,21 @@ export class Timeline {
     const oldest = this.#segments[0];
     return oldest === undefined ? undefined : this.#segments[number - oldest.number];
   }
+}
+
+type Filler = PeriodPlan & { readonly slate: Slate };
+
+/** The plan with the slate's own CMAF headers, or undefined when the slate is missing or of another make. */
+function fillerOf(plan: PeriodPlan): Filler | undefined {
+  const { slate } = plan;
+  if (slate === undefined || !sameGrid(slate.grid, plan.grid)) return undefined;
+  const tracks: Track[] = [];
+  for (const track of plan.tracks) {
+    const init = slate.inits.get(track.id);
+    if (init === undefined) return undefined;
+    tracks.push({ ...track, init, initHash: initHashOf(init.bytes) });
+  }
+  return { grid: plan.grid, tracks, slate };
 }
 
 function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {

@@ -121,6 +121,34 @@ describe('the timeline', () => {
     expect(segment?.period.gen).toBe(slate?.period.gen);
   });
 
+  test("a slate whose CMAF header is not the run's is declared by a Period, never mixed in", () => {
+    const { timeline } = opened();
+    const index = timeline.nextNumber!;
+    const tracks = TRACKS.map((id) => fakeTrack(id, p30, ' other'));
+    const run = fakeRun('r1', () => ({ grid: p30, tracks, slate: fakeSlate(p30, planOf(p30).tracks) }), TRACKS);
+    timeline.join(run);
+    deliver(run, p30, index, TRACKS);
+    timeline.advance(NOW);
+    timeline.leave('r1');
+    const events = timeline.advance(timeline.deadlineMs!);
+    expect(events.map((event) => event.kind)).toEqual(['period', 'segment', 'segment', 'segment', 'committed']);
+    expect(committed(events)[0]?.period).toMatchObject({ ordinal: 3, startNumber: index + 1 });
+  });
+
+  test('while the slate of a new plan is still being encoded, an overdue index waits for it', () => {
+    const { timeline } = opened();
+    const plan = { ...planOf(p30, ' other'), slate: undefined };
+    const run = fakeRun('r1', () => plan, TRACKS);
+    timeline.join(run);
+    deliver(run, p30, timeline.nextNumber!, TRACKS);
+    timeline.advance(NOW);
+    timeline.leave('r1');
+    const deadlineMs = timeline.deadlineMs!;
+    expect(timeline.advance(deadlineMs)).toEqual([]);
+    timeline.setSlate(planOf(p30, ' other').slate);
+    expect(committed(timeline.advance(deadlineMs))).toHaveLength(1);
+  });
+
   test('another Grid begins a Period with another GEN; numbers go on by one and media time without a gap', () => {
     const { timeline, events } = opened();
     const before = committed(events).at(-1)!;

@@ -1,0 +1,80 @@
+/**
+ * The texts of a Channel, each rendered when first asked for after a change and kept until the next.
+ * It never compresses or hashes; that is the origin's. Invariant: the same revision object while the text is the same.
+ */
+import { renderMpd } from '../package/dash/mpd.ts';
+import { renderMediaPlaylist } from '../package/hls/media-playlist.ts';
+import { renderMultivariantPlaylist } from '../package/hls/multivariant-playlist.ts';
+import type { Presentation } from '../package/model.ts';
+import type { TextName, TextRevision } from './view.ts';
+
+/** What the ordinary live manifests list; the dvr manifests list the whole window. */
+export const LISTED_MS = 60_000;
+
+export interface ManifestSettings {
+  readonly channel: string;
+  readonly windowMs: number;
+  readonly publishMarginMs: number;
+  readonly targetLatencyMs: number;
+}
+
+export class Manifests {
+  readonly #settings: ManifestSettings;
+  readonly #revisions = new Map<string, { revision: TextRevision; of: Presentation }>();
+
+  constructor(settings: ManifestSettings) {
+    this.#settings = settings;
+  }
+
+  /** The current revision, or undefined when the presentation has no such Track or is empty. */
+  text(name: TextName, presentation: Presentation): TextRevision | undefined {
+    const key = 'track' in name ? `${name.kind} ${name.track}` : name.kind;
+    const kept = this.#revisions.get(key);
+    if (kept?.of === presentation) return kept.revision;
+    const text = this.#render(name, presentation);
+    if (text === undefined) {
+      this.#revisions.delete(key);
+      return undefined;
+    }
+    const revision = kept?.revision.text === text ? kept.revision : this.#revise(name, text, presentation);
+    this.#revisions.set(key, { revision, of: presentation });
+    return revision;
+  }
+
+  #revise(name: TextName, text: string, presentation: Presentation): TextRevision {
+    const isDash = name.kind === 'dash' || name.kind === 'dash-dvr';
+    const isPerPeriod = isDash || name.kind === 'hls-master' || name.kind === 'hls-dvr-master';
+    return {
+      text,
+      contentType: isDash ? 'application/dash+xml' : 'application/vnd.apple.mpegurl',
+      changedMs: isPerPeriod ? presentation.mpdChangedMs : presentation.changedMs,
+    };
+  }
+
+  #render(name: TextName, presentation: Presentation): string | undefined {
+    const period = presentation.segments.at(-1)?.period;
+    if (period === undefined) return undefined;
+    switch (name.kind) {
+      case 'hls-master':
+        return renderMultivariantPlaylist(period, 'media.m3u8');
+      case 'hls-dvr-master':
+        return renderMultivariantPlaylist(period, 'dvr.m3u8');
+      case 'hls-media':
+      case 'hls-dvr-media': {
+        if (!period.tracks.some((track) => track.id === name.track)) return undefined;
+        const listedMs =
+          name.kind === 'hls-media' ? Math.min(LISTED_MS, this.#settings.windowMs) : Number.POSITIVE_INFINITY;
+        return renderMediaPlaylist(presentation, name.track, { listedMs });
+      }
+      case 'dash':
+        return this.#mpd(presentation, Math.min(LISTED_MS, this.#settings.windowMs));
+      case 'dash-dvr':
+        return this.#mpd(presentation, this.#settings.windowMs);
+    }
+  }
+
+  #mpd(presentation: Presentation, timeShiftBufferMs: number): string | undefined {
+    const { channel, publishMarginMs, targetLatencyMs } = this.#settings;
+    return renderMpd(presentation, { channel, timeShiftBufferMs, publishMarginMs, targetLatencyMs });
+  }
+}
