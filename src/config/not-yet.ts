@@ -1,0 +1,56 @@
+/**
+ * Settings that are planned and do not work today: each is refused by its name, so that nobody believes it is on.
+ * It never lists what is merely unknown; an entry leaves this file in the commit that makes it work.
+ */
+
+import { formatDurationMs, parseDurationMs } from './quantities.ts';
+import { LONGEST_WINDOW_MS } from './settings-schema.ts';
+import type { YamlPath } from './yaml-source.ts';
+
+const PLANNED_AT_TOP: Readonly<Record<string, string>> = {
+  rtmps: 'RTMPS (put a TLS proxy in front of the RTMP port)',
+  tls: 'TLS (put a TLS proxy in front)',
+  srt: 'SRT ingest; push RTMP',
+  access: 'viewer tokens; let the CDN check them',
+  webhooks: 'webhooks; read the log or the metrics',
+};
+
+const PLANNED_IN_LISTEN: Readonly<Record<string, string>> = {
+  tls: 'TLS (put a TLS proxy in front of this port)',
+  rtmps: 'RTMPS (put a TLS proxy in front of this port)',
+};
+
+const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
+  absentTimeout: 'absentTimeout; a channel without a publisher shows its slate until the service ends',
+  access: 'viewer tokens; let the CDN check them',
+  captions: 'captions; those in the picture data are dropped',
+  drm: 'DRM',
+  record: 'recording',
+  slate: 'a slate of your own; the built-in one is shown',
+};
+
+const PLANNED_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  latency: { low: 'latency: low; today it is normal', ultra: 'latency: ultra; today it is normal' },
+  whenAbsent: { gap: 'whenAbsent: gap; today it is slate' },
+  takeover: { replace: 'takeover: replace; today it is refuse' },
+};
+
+/** `not yet: ...` for a key or value that is planned, by its path in the settings file. */
+export function settingsNotYet(path: YamlPath, value: unknown): string | undefined {
+  const planned = plannedAt(path.map(String), value);
+  return planned === undefined ? undefined : `not yet: ${planned}`;
+}
+
+function plannedAt([top = '', second = '', key, ...deeper]: readonly string[], value: unknown): string | undefined {
+  if (second === '') return own(PLANNED_AT_TOP, top);
+  if (top !== 'channels') return key === undefined ? own(PLANNED_IN_LISTEN, second) : undefined;
+  if (key === undefined || deeper.length > 0) return undefined;
+  const longest = formatDurationMs(LONGEST_WINDOW_MS);
+  if (key === 'window' && typeof value === 'string' && (parseDurationMs(value) ?? 0) > LONGEST_WINDOW_MS)
+    return `a window above ${longest}; today it is ${longest} at most`;
+  return own(PLANNED_IN_CHANNEL, key) ?? own(own(PLANNED_VALUES, key) ?? {}, String(value));
+}
+
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

@@ -1,0 +1,43 @@
+/**
+ * Bit rates and durations as people write them: `2800k`, `2.8M`, `90s`.
+ * It never guesses a unit: a duration without one is not a duration.
+ */
+
+const BITS = /^(\d{1,12}(?:\.\d{1,6})?)\s?([kKM]?)$/;
+const BIT_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1000,
+  K: 1000,
+  M: 1_000_000,
+};
+const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)\s?(ms|s|m|h)$/;
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Bits (or bits per second), k = 1000; undefined when the text is none. */
+export function parseBits(value: number | string): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
+  const [, figure, unit] = BITS.exec(value.trim()) ?? [];
+  const factor = unit === undefined ? undefined : BIT_UNITS[unit];
+  return figure === undefined || factor === undefined ? undefined : Math.round(Number(figure) * factor);
+}
+
+export function parseDurationMs(text: string): number | undefined {
+  const [, figure, unit] = DURATION.exec(text.trim()) ?? [];
+  const factor = unit === undefined ? undefined : DURATION_UNITS_MS[unit];
+  return figure === undefined || factor === undefined ? undefined : Math.round(Number(figure) * factor);
+}
+
+/** `2800k`, `2996k`, `999`: the way ladders write them. */
+export function formatBits(bits: number): string {
+  return bits >= 1000 ? `${Math.round(bits / 100) / 10}k` : String(bits);
+}
+
+export function formatDurationMs(durationMs: number): string {
+  const unit = ['h', 'm', 's'].find((name) => durationMs > 0 && durationMs % (DURATION_UNITS_MS[name] ?? 1) === 0);
+  return unit === undefined ? `${durationMs}ms` : `${durationMs / (DURATION_UNITS_MS[unit] ?? 1)}${unit}`;
+}

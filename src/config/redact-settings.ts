@@ -1,0 +1,18 @@
+/**
+ * Settings as plain data for a log line, a page or `--print`: the same shape, without secrets.
+ * Invariant: no part of a secret leaves this function; only how many keys there are and their names.
+ */
+import type { Settings } from './model.ts';
+
+/** JSON-ready; every secret is `***`. */
+export function redactSettings(settings: Settings): object {
+  return {
+    ...settings,
+    dataDirectory: settings.dataDirectory ?? 'none',
+    channels: settings.channels.map((channel) => ({
+      ...channel,
+      ladder: channel.ladder.name,
+      keys: channel.keys.map(({ name }) => ({ name, secret: '***' })),
+    })),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * The shape of a settings file, and of the single values that flags and environment variables give.
+ * `title` says what a right value looks like; error messages quote it.
+ * Only what works today is in the schema: what is planned is refused by name in not-yet.ts, never ignored.
+ */
+import { z } from 'zod';
+import { formatDurationMs, parseDurationMs } from './quantities.ts';
+
+/** Longest HLS TARGETDURATION a ladder may have is 6 s, and RFC 8216 6.2.2 keeps three of them in a live playlist. */
+export const SHORTEST_WINDOW_MS = 20_000;
+/** What fits in memory; longer windows need the disk spool. */
+export const LONGEST_WINDOW_MS = 15 * 60_000;
+
+export const portSchema = z
+  .union([z.number(), z.string().max(32)])
+  .meta({ title: 'a port from 0 (any free one) to 65535, for example 8080' })
+  .transform((written, context) => {
+    const port = typeof written === 'number' ? written : /^\d{1,5}$/.test(written) ? Number(written) : Number.NaN;
+    if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
+    // Kubernetes sets PITCHSIDE_PORT=tcp://... for a Service named pitchside.
+    const linked = typeof written === 'string' && written.startsWith('tcp://');
+    const message = linked
+      ? 'was set by Kubernetes for a Service of this name (set enableServiceLinks: false)'
+      : 'is no port';
+    context.issues.push({ code: 'custom', input: written, message });
+    return z.NEVER;
+  });
+
+export const hostSchema = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.%a-z]{2,64})$/)
+  .meta({ title: 'an address to listen on without port, for example 0.0.0.0, ::, 127.0.0.1' });
+
+export const pathSchema = z
+  .string()
+  .regex(/^[^\0]{1,4096}$/)
+  .meta({ title: 'a path, for example /var/lib/pitchside' });
+
+export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+
+export const ladderReferenceSchema = z
+  .string()
+  .regex(/^[^\0]{1,4096}$/)
+  .meta({ title: 'the name of a shipped ladder or a path, for example two-core or ./my-ladder.yaml' });
+
+/** URL-safe: the secret stands in `CHANNEL?key=SECRET`, and alone as the last part of an RTMP path. */
+export const secretSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._~-]{8,128}$/)
+  .meta({ title: '8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)' });
+
+function duration(minimumMs: number, maximumMs: number, example: string) {
+  const range = `${formatDurationMs(minimumMs)} to ${formatDurationMs(maximumMs)}`;
+  return z
+    .string()
+    .max(32)
+    .meta({ title: `a duration from ${range}, for example ${example}` })
+    .transform((written, context) => {
+      const durationMs = parseDurationMs(written);
+      const fail = (message: string) => {
+        context.issues.push({ code: 'custom', input: written, message });
+        return z.NEVER;
+      };
+      if (durationMs === undefined) return fail('is no duration with a unit (ms, s, m, h)');
+      if (durationMs < minimumMs) return fail('is too short');
+      return durationMs > maximumMs ? fail('is too long') : durationMs;
+    });
+}
+
+const listen = (defaultHost: string, defaultPort: number) =>
+  z
+    .strictObject({
+      host: hostSchema.default(defaultHost),
+      port: portSchema.prefault(defaultPort),
+    })
+    .prefault({})
+    .meta({ title: `a mapping such as { port: ${defaultPort} }` });
+
+const keysSchema = z
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)
+      .meta({ title: 'a name of letters, digits, - and _, for example primary' }),
+    secretSchema,
+  )
+  .meta({ title: 'a mapping of names to secrets such as { primary: SECRET }' });
+
+const channelSchema = z
+  .strictObject({
+    ladder: ladderReferenceSchema.optional(),
+    keys: keysSchema.optional(),
+    latency: z.enum(['normal']).default('normal'),
+    window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '2m').prefault('2m'),
+    whenAbsent: z.enum(['slate']).default('slate'),
+    takeover: z.enum(['refuse']).default('refuse'),
+    reconnectGrace: duration(0, 10_000, '2s').prefault('2s'),
+  })
+  .meta({ title: 'a mapping such as { ladder: two-core }' });
+
+export const settingsFileSchema = z
+  .strictObject({
+    http: listen('0.0.0.0', 8080),
+    rtmp: listen('0.0.0.0', 1935),
+    // Metrics, the console and the API have another trust than the media: loopback unless told otherwise.
+    control: listen('127.0.0.1', 8081),
+    data: pathSchema.optional().meta({ title: 'a folder, or none to keep nothing' }),
+    ffmpeg: pathSchema.optional().meta({ title: 'the path of an ffmpeg program, for example /usr/bin/ffmpeg' }),
+    logLevel: logLevelSchema.default('info'),
+    channels: z
+      .record(
+        z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+          .meta({ title: 'a channel id: 1 to 63 of a-z, 0-9 and -, for example match' }),
+        channelSchema,
+      )
+      .refine((channels) => Object.keys(channels).length > 0, { error: 'has no channel' })
+      .optional()
+      .meta({ title: 'a mapping of channel ids to channels such as { match: { ladder: two-core } }' }),
+  })
+  .meta({ title: 'a settings file' });
+
+export type SettingsFile = z.output<typeof settingsFileSchema>;
+export type ChannelFile = z.output<typeof channelSchema>;
