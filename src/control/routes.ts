@@ -2,215 +2,169 @@
  * The control port's answers: health, readiness, metrics, API, page. One express application, no sockets.
  * It never shows a stream key to anybody but this machine, never a stack, and changes nothing: every route is a GET.
  */
-import express, {
-	type ErrorRequestHandler,
-	type Express,
-	type Request,
-	type Response,
-} from "express";
-import type { ChannelDirectory } from "../channel/view.ts";
-import { type ErrorCode, messageOf } from "../system/errors.ts";
-import type { Logger } from "../system/log.ts";
-import type { Metrics } from "../system/metrics.ts";
-import type { PageAsset } from "./page-assets.ts";
-import { readinessOf } from "./readiness.ts";
-import { isLocalRequest } from "./trust.ts";
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { ChannelDirectory } from '../channel/view.ts';
+import { type ErrorCode, messageOf } from '../system/errors.ts';
+import type { Logger } from '../system/log.ts';
+import type { Metrics } from '../system/metrics.ts';
+import type { PageAsset } from './page-assets.ts';
+import { readinessOf } from './readiness.ts';
+import { isLocalRequest } from './trust.ts';
 
 /** What the page needs to know of the other ports. */
 export interface PageInfo {
-	readonly httpPort: number;
-	readonly rtmpPort: number;
-	/** What goes into OBS' "Stream Key" for a Channel (`match?key=SECRET`), or undefined when it has none. */
-	streamKey(channel: string): string | undefined;
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  /** What goes into OBS' "Stream Key" for a Channel (`match?key=SECRET`), or undefined when it has none. */
+  streamKey(channel: string): string | undefined;
 }
 
 export interface ControlRoutes {
-	readonly directory: ChannelDirectory;
-	readonly metrics: Pick<Metrics, "registry">;
-	readonly log: Logger;
-	readonly pageInfo: PageInfo;
-	readonly assets: ReadonlyMap<string, PageAsset>;
+  readonly directory: ChannelDirectory;
+  readonly metrics: Pick<Metrics, 'registry'>;
+  readonly log: Logger;
+  readonly pageInfo: PageInfo;
+  readonly assets: ReadonlyMap<string, PageAsset>;
 }
 
 /** Media and manifests come from the origin's port of whatever host the page was opened on; hls.js runs its worker from a blob. */
 function contentSecurityPolicy(httpPort: number): string {
-	const origin = `http://*:${httpPort}`;
-	return [
-		"default-src 'none'",
-		"script-src 'self'",
-		"worker-src 'self' blob:",
-		"style-src 'self'",
-		"img-src 'self' data:",
-		`media-src 'self' blob: ${origin}`,
-		`connect-src 'self' ${origin}`,
-		"base-uri 'none'",
-		"form-action 'none'",
-		"frame-ancestors 'none'",
-	].join("; ");
+  const origin = `http://*:${httpPort}`;
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "worker-src 'self' blob:",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    `media-src 'self' blob: ${origin}`,
+    `connect-src 'self' ${origin}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
 }
 
-function sendError(
-	response: Response,
-	status: number,
-	code: ErrorCode,
-	message: string,
-): void {
-	response.status(status).json({ code, message });
+function sendError(response: Response, status: number, code: ErrorCode, message: string): void {
+  response.status(status).json({ code, message });
 }
 
 function isLocal(request: Request): boolean {
-	return isLocalRequest({
-		remoteAddress: request.socket.remoteAddress,
-		host: request.headers.host,
-		headers: request.headers,
-	});
+  return isLocalRequest({
+    remoteAddress: request.socket.remoteAddress,
+    host: request.headers.host,
+    headers: request.headers,
+  });
 }
 
-function sendAsset(
-	request: Request,
-	response: Response,
-	asset: PageAsset,
-): void {
-	response.set({
-		"Content-Type": asset.contentType,
-		"Cache-Control": asset.cacheControl,
-		ETag: asset.etag,
-	});
-	if (request.fresh) response.status(304).end();
-	else response.send(asset.bytes);
+function sendAsset(request: Request, response: Response, asset: PageAsset): void {
+  response.set({
+    'Content-Type': asset.contentType,
+    'Cache-Control': asset.cacheControl,
+    ETag: asset.etag,
+  });
+  if (request.fresh) response.status(304).end();
+  else response.send(asset.bytes);
 }
 
 function addHealth(app: Express, { directory, metrics }: ControlRoutes): void {
-	app.get("/healthz", (_request, response) => {
-		response.json({
-			status: "ok",
-			uptimeSeconds: Math.round(process.uptime()),
-		});
-	});
-	app.get("/readyz", (_request, response) => {
-		const statuses = directory.all().map((channel) => channel.status());
-		const readiness = readinessOf(statuses, directory.nowMs());
-		response.status(readiness.ready ? 200 : 503).json(readiness);
-	});
-	app.get("/metrics", async (_request, response) => {
-		const text = await metrics.registry.metrics();
-		response.set("Content-Type", metrics.registry.contentType).send(text);
-	});
+  app.get('/healthz', (_request, response) => {
+    response.json({
+      status: 'ok',
+      uptimeSeconds: Math.round(process.uptime()),
+    });
+  });
+  app.get('/readyz', (_request, response) => {
+    const statuses = directory.all().map((channel) => channel.status());
+    const readiness = readinessOf(statuses, directory.nowMs());
+    response.status(readiness.ready ? 200 : 503).json(readiness);
+  });
+  app.get('/metrics', async (_request, response) => {
+    const text = await metrics.registry.metrics();
+    response.set('Content-Type', metrics.registry.contentType).send(text);
+  });
 }
 
 function addApi(app: Express, { directory, pageInfo }: ControlRoutes): void {
-	app.get("/api/v1/service", (request, response) => {
-		const { httpPort, rtmpPort } = pageInfo;
-		response.json({
-			httpPort,
-			rtmpPort,
-			streamKeysShown: isLocal(request),
-			nowMs: directory.nowMs(),
-		});
-	});
-	app.get("/api/v1/channels", (_request, response) => {
-		response.json({
-			nowMs: directory.nowMs(),
-			channels: directory.all().map((channel) => channel.status()),
-		});
-	});
-	app.get("/api/v1/channels/:id", (request, response) => {
-		const channel = directory.get(request.params.id);
-		if (channel === undefined)
-			sendError(response, 404, "HTTP_NOT_FOUND", "No channel has this id.");
-		else response.json(channel.status());
-	});
-	app.get("/api/v1/channels/:id/stream-key", (request, response) => {
-		if (!isLocal(request)) {
-			sendError(
-				response,
-				403,
-				"HTTP_FORBIDDEN",
-				"Stream keys are shown on the machine of the service only.",
-			);
-			return;
-		}
-		const known = directory.get(request.params.id) !== undefined;
-		const streamKey = known ? pageInfo.streamKey(request.params.id) : undefined;
-		if (streamKey === undefined)
-			sendError(
-				response,
-				404,
-				"HTTP_NOT_FOUND",
-				"No stream key for this channel id.",
-			);
-		else response.json({ streamKey });
-	});
+  app.get('/api/v1/service', (request, response) => {
+    const { httpPort, rtmpPort } = pageInfo;
+    response.json({
+      httpPort,
+      rtmpPort,
+      streamKeysShown: isLocal(request),
+      nowMs: directory.nowMs(),
+    });
+  });
+  app.get('/api/v1/channels', (_request, response) => {
+    response.json({
+      nowMs: directory.nowMs(),
+      channels: directory.all().map((channel) => channel.status()),
+    });
+  });
+  app.get('/api/v1/channels/:id', (request, response) => {
+    const channel = directory.get(request.params.id);
+    if (channel === undefined) sendError(response, 404, 'HTTP_NOT_FOUND', 'No channel has this id.');
+    else response.json(channel.status());
+  });
+  app.get('/api/v1/channels/:id/stream-key', (request, response) => {
+    if (!isLocal(request)) {
+      sendError(response, 403, 'HTTP_FORBIDDEN', 'Stream keys are shown on the machine of the service only.');
+      return;
+    }
+    const known = directory.get(request.params.id) !== undefined;
+    const streamKey = known ? pageInfo.streamKey(request.params.id) : undefined;
+    if (streamKey === undefined) sendError(response, 404, 'HTTP_NOT_FOUND', 'No stream key for this channel id.');
+    else response.json({ streamKey });
+  });
 }
 
 /** RFC 9110 15.5.6: 405 comes with Allow; the rest of what nobody answered is 404. */
 function addRefusals(app: Express, log: Logger): void {
-	app.use((request, response) => {
-		if (request.method === "GET" || request.method === "HEAD") {
-			sendError(
-				response,
-				404,
-				"HTTP_NOT_FOUND",
-				"There is nothing at this path.",
-			);
-			return;
-		}
-		response.set("Allow", "GET, HEAD");
-		sendError(
-			response,
-			405,
-			"HTTP_METHOD",
-			"Only GET and HEAD are answered here.",
-		);
-	});
-	const onError: ErrorRequestHandler = (error, _request, response, next) => {
-		if (response.headersSent) {
-			next(error);
-			return;
-		}
-		// express throws URIError for a path that is not valid percent-encoding.
-		if (error instanceof URIError) {
-			sendError(
-				response,
-				400,
-				"HTTP_BAD_REQUEST",
-				"The path is not valid percent-encoding.",
-			);
-			return;
-		}
-		log.error({ error: messageOf(error) }, "control request failed");
-		sendError(
-			response,
-			500,
-			"HTTP_INTERNAL",
-			"The request failed; the log has the reason.",
-		);
-	};
-	app.use(onError);
+  app.use((request, response) => {
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      sendError(response, 404, 'HTTP_NOT_FOUND', 'There is nothing at this path.');
+      return;
+    }
+    response.set('Allow', 'GET, HEAD');
+    sendError(response, 405, 'HTTP_METHOD', 'Only GET and HEAD are answered here.');
+  });
+  const onError: ErrorRequestHandler = (error, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    // express throws URIError for a path that is not valid percent-encoding.
+    if (error instanceof URIError) {
+      sendError(response, 400, 'HTTP_BAD_REQUEST', 'The path is not valid percent-encoding.');
+      return;
+    }
+    log.error({ error: messageOf(error) }, 'control request failed');
+    sendError(response, 500, 'HTTP_INTERNAL', 'The request failed; the log has the reason.');
+  };
+  app.use(onError);
 }
 
 export function controlRoutes(routes: ControlRoutes): Express {
-	const app = express();
-	app.disable("x-powered-by");
-	app.set("etag", false);
-	app.set("query parser", false);
-	const policy = contentSecurityPolicy(routes.pageInfo.httpPort);
-	app.use((_request, response, next) => {
-		response.set({
-			"Cache-Control": "no-store",
-			"Content-Security-Policy": policy,
-			"X-Content-Type-Options": "nosniff",
-			"X-Frame-Options": "DENY",
-			"Referrer-Policy": "no-referrer",
-			"Cross-Origin-Resource-Policy": "same-origin",
-		});
-		next();
-	});
-	addHealth(app, routes);
-	addApi(app, routes);
-	for (const [path, asset] of routes.assets) {
-		app.get(path, (request, response) => sendAsset(request, response, asset));
-	}
-	addRefusals(app, routes.log);
-	return app;
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', false);
+  const policy = contentSecurityPolicy(routes.pageInfo.httpPort);
+  app.use((_request, response, next) => {
+    response.set({
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': policy,
+      'X-Content-Type-Options': 'nosniff',
+      'X-Frame-Options': 'DENY',
+      'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+    });
+    next();
+  });
+  addHealth(app, routes);
+  addApi(app, routes);
+  for (const [path, asset] of routes.assets) {
+    app.get(path, (request, response) => sendAsset(request, response, asset));
+  }
+  addRefusals(app, routes.log);
+  return app;
 }

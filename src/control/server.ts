@@ -2,31 +2,31 @@
  * The control port: opens, bounds and closes the socket of the control routes. Other port, other trust than the origin.
  * It never serves media. Invariant: after close() resolves no connection and no listener is left.
  */
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { ChannelDirectory } from "../channel/view.ts";
-import type { Clock } from "../system/clock.ts";
-import { messageOf, ServiceError } from "../system/errors.ts";
-import type { Logger } from "../system/log.ts";
-import type { Metrics } from "../system/metrics.ts";
-import { readPageAssets } from "./page-assets.ts";
-import { controlRoutes, type PageInfo } from "./routes.ts";
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ChannelDirectory } from '../channel/view.ts';
+import type { Clock } from '../system/clock.ts';
+import { messageOf, ServiceError } from '../system/errors.ts';
+import type { Logger } from '../system/log.ts';
+import type { Metrics } from '../system/metrics.ts';
+import { readPageAssets } from './page-assets.ts';
+import { controlRoutes, type PageInfo } from './routes.ts';
 
 export interface ControlOptions {
-	/** Loopback unless the settings say otherwise. */
-	readonly host: string;
-	/** 0 picks a free one. */
-	readonly port: number;
-	readonly directory: ChannelDirectory;
-	readonly metrics: Pick<Metrics, "registry">;
-	readonly log: Logger;
-	readonly clock: Clock;
-	readonly pageInfo: PageInfo;
+  /** Loopback unless the settings say otherwise. */
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly directory: ChannelDirectory;
+  readonly metrics: Pick<Metrics, 'registry'>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly pageInfo: PageInfo;
 }
 
 export interface ControlServer {
-	readonly port: number;
-	close(): Promise<void>;
+  readonly port: number;
+  close(): Promise<void>;
 }
 
 /** More people than that do not look at one console. */
@@ -34,84 +34,58 @@ const MAX_CONNECTIONS = 256;
 /** Answers are small: whoever has not taken one by then has gone. */
 const CLOSE_GRACE_MS = 500;
 
-function listenError(
-	error: NodeJS.ErrnoException,
-	host: string,
-	port: number,
-): ServiceError {
-	const where = `${host}:${port}`;
-	if (error.code === "EADDRINUSE") {
-		return new ServiceError(
-			"PORT_IN_USE",
-			`the control port ${where} is in use`,
-			{
-				hint: "Choose another with --control-port (0 picks a free one).",
-				details: { host, port },
-				cause: error,
-			},
-		);
-	}
-	return new ServiceError(
-		"PORT_FORBIDDEN",
-		`the control port ${where} cannot be opened: ${messageOf(error)}`,
-		{
-			hint: "Choose another with --control-port, or an address of this machine.",
-			details: { host, port },
-			cause: error,
-		},
-	);
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): ServiceError {
+  const where = `${host}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new ServiceError('PORT_IN_USE', `the control port ${where} is in use`, {
+      hint: 'Choose another with --control-port (0 picks a free one).',
+      details: { host, port },
+      cause: error,
+    });
+  }
+  return new ServiceError('PORT_FORBIDDEN', `the control port ${where} cannot be opened: ${messageOf(error)}`, {
+    hint: 'Choose another with --control-port, or an address of this machine.',
+    details: { host, port },
+    cause: error,
+  });
 }
 
-async function listen(
-	server: Server,
-	host: string,
-	port: number,
-): Promise<number> {
-	await new Promise<void>((resolve, reject) => {
-		const onError = (error: NodeJS.ErrnoException) =>
-			reject(listenError(error, host, port));
-		server.once("error", onError);
-		server.listen(port, host, () => {
-			server.off("error", onError);
-			resolve();
-		});
-	});
-	return (server.address() as AddressInfo).port;
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
 }
 
 /** Opens the control port. Throws PORT_IN_USE or PORT_FORBIDDEN. */
-export async function openControl(
-	options: ControlOptions,
-): Promise<ControlServer> {
-	const { host, directory, metrics, log, clock, pageInfo } = options;
-	const app = controlRoutes({
-		directory,
-		metrics,
-		log,
-		pageInfo,
-		assets: readPageAssets(),
-	});
-	const server = createServer(
-		{ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
-		app,
-	);
-	server.maxConnections = MAX_CONNECTIONS;
-	const port = await listen(server, host, options.port);
-	server.on("error", (error) =>
-		log.error({ error: messageOf(error) }, "control port error"),
-	);
-	return {
-		port,
-		close: () =>
-			new Promise((resolve) => {
-				const cancel = clock.after(CLOSE_GRACE_MS, () =>
-					server.closeAllConnections(),
-				);
-				server.close(() => {
-					cancel();
-					resolve();
-				});
-				server.closeIdleConnections();
-			}),
-	};
+export async function openControl(options: ControlOptions): Promise<ControlServer> {
+  const { host, directory, metrics, log, clock, pageInfo } = options;
+  const app = controlRoutes({
+    directory,
+    metrics,
+    log,
+    pageInfo,
+    assets: readPageAssets(),
+  });
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, app);
+  server.maxConnections = MAX_CONNECTIONS;
+  const port = await listen(server, host, options.port);
+  server.on('error', (error) => log.error({ error: messageOf(error) }, 'control port error'));
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        const cancel = clock.after(CLOSE_GRACE_MS, () => server.closeAllConnections());
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
 }

@@ -17,12 +17,12 @@
  * @returns {Addresses}
  */
 export function addressesOf(hostname, service, channel) {
-	const base = `http://${hostname}:${service.httpPort}/live/${channel}`;
-	return {
-		hls: `${base}/master.m3u8`,
-		dash: `${base}/manifest.mpd`,
-		rtmpServer: `rtmp://${hostname}:${service.rtmpPort}/live`,
-	};
+  const base = `http://${hostname}:${service.httpPort}/live/${channel}`;
+  return {
+    hls: `${base}/master.m3u8`,
+    dash: `${base}/manifest.mpd`,
+    rtmpServer: `rtmp://${hostname}:${service.rtmpPort}/live`,
+  };
 }
 
 /**
@@ -31,11 +31,11 @@ export function addressesOf(hostname, service, channel) {
  * @param {string} streamKey
  */
 export function ffmpegLine(rtmpServer, streamKey) {
-	return [
-		"ffmpeg -re -stream_loop -1 -i match.mp4",
-		"  -c:v libx264 -preset veryfast -b:v 5M -maxrate 5M -bufsize 5M",
-		'  -pix_fmt yuv420p -force_key_frames "expr:gte(t,n_forced*2)"',
-		"  -c:a aac -b:a 160k -ar 48000",
-		`  -f flv "${rtmpServer}/${streamKey}"`,
-	].join(" \\\n");
+  return [
+    'ffmpeg -re -stream_loop -1 -i match.mp4',
+    '  -c:v libx264 -preset veryfast -b:v 5M -maxrate 5M -bufsize 5M',
+    '  -pix_fmt yuv420p -force_key_frames "expr:gte(t,n_forced*2)"',
+    '  -c:a aac -b:a 160k -ar 48000',
+    `  -f flv "${rtmpServer}/${streamKey}"`,
+  ].join(' \\\n');
 }

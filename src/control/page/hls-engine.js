@@ -23,7 +23,7 @@
 
 /** The Track's name is the folder of its playlist: `/live/CHANNEL/TRACK/media.m3u8`. @param {string} uri */
 function trackOf(uri) {
-	return new URL(uri).pathname.split("/").at(-2) ?? uri;
+  return new URL(uri).pathname.split('/').at(-2) ?? uri;
 }
 
 /**
@@ -31,21 +31,20 @@ function trackOf(uri) {
  * @param {HTMLVideoElement} video @param {string} url @param {(problem: string) => void} onProblem @returns {Engine}
  */
 function startNative(video, url, onProblem) {
-	const onError = () =>
-		onProblem(video.error?.message || "the browser could not play the stream");
-	video.addEventListener("error", onError);
-	video.src = url;
-	return {
-		rungs: () => [],
-		playing: () => undefined,
-		choose: () => {},
-		latencyMs: () => undefined,
-		destroy() {
-			video.removeEventListener("error", onError);
-			video.removeAttribute("src");
-			video.load();
-		},
-	};
+  const onError = () => onProblem(video.error?.message || 'the browser could not play the stream');
+  video.addEventListener('error', onError);
+  video.src = url;
+  return {
+    rungs: () => [],
+    playing: () => undefined,
+    choose: () => {},
+    latencyMs: () => undefined,
+    destroy() {
+      video.removeEventListener('error', onError);
+      video.removeAttribute('src');
+      video.load();
+    },
+  };
 }
 
 /**
@@ -55,43 +54,34 @@ function startNative(video, url, onProblem) {
  * @returns {Engine}
  */
 export function startHls(video, url, onProblem) {
-	const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
-	if (!Hls.isSupported()) return startNative(video, url, onProblem);
-	// Without a rate above 1 hls.js never makes up for the slack of its start.
-	const hls = new Hls({
-		lowLatencyMode: true,
-		maxLiveSyncPlaybackRate: 1.1,
-		backBufferLength: 30,
-	});
-	hls.on(Hls.Events.ERROR, (_event, data) => {
-		if (data.fatal)
-			onProblem(
-				data.response?.code
-					? `${data.details} (${data.response.code})`
-					: data.details,
-			);
-	});
-	hls.loadSource(url);
-	hls.attachMedia(video);
-	return {
-		rungs: () =>
-			hls.levels.map((level) => ({
-				id: trackOf(level.uri),
-				height: level.height,
-				bitrateBps: level.bitrate,
-			})),
-		playing() {
-			const level = hls.levels[hls.currentLevel];
-			return level && trackOf(level.uri);
-		},
-		choose(id) {
-			hls.nextLevel =
-				id === undefined
-					? -1
-					: hls.levels.findIndex((level) => trackOf(level.uri) === id);
-		},
-		latencyMs: (nowMs) =>
-			hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined,
-		destroy: () => hls.destroy(),
-	};
+  const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
+  if (!Hls.isSupported()) return startNative(video, url, onProblem);
+  // Without a rate above 1 hls.js never makes up for the slack of its start.
+  const hls = new Hls({
+    lowLatencyMode: true,
+    maxLiveSyncPlaybackRate: 1.1,
+    backBufferLength: 30,
+  });
+  hls.on(Hls.Events.ERROR, (_event, data) => {
+    if (data.fatal) onProblem(data.response?.code ? `${data.details} (${data.response.code})` : data.details);
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  return {
+    rungs: () =>
+      hls.levels.map((level) => ({
+        id: trackOf(level.uri),
+        height: level.height,
+        bitrateBps: level.bitrate,
+      })),
+    playing() {
+      const level = hls.levels[hls.currentLevel];
+      return level && trackOf(level.uri);
+    },
+    choose(id) {
+      hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => trackOf(level.uri) === id);
+    },
+    latencyMs: (nowMs) => (hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined),
+    destroy: () => hls.destroy(),
+  };
 }

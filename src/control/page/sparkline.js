@@ -11,19 +11,19 @@ export const SPARK_SAMPLES = 60;
  * @param {number} floor
  */
 export function sparkPath(samples, floor) {
-	const shown = samples.slice(-SPARK_SAMPLES);
-	const top = Math.max(floor, ...shown.map((value) => value ?? 0));
-	let path = "";
-	let penDown = false;
-	shown.forEach((value, index) => {
-		if (value === undefined) {
-			penDown = false;
-			return;
-		}
-		const x = SPARK_SAMPLES - shown.length + index + 1;
-		const y = 15 - (14 * value) / top;
-		path += `${penDown ? "L" : "M"}${x} ${y.toFixed(1)}`;
-		penDown = true;
-	});
-	return path;
+  const shown = samples.slice(-SPARK_SAMPLES);
+  const top = Math.max(floor, ...shown.map((value) => value ?? 0));
+  let path = '';
+  let penDown = false;
+  shown.forEach((value, index) => {
+    if (value === undefined) {
+      penDown = false;
+      return;
+    }
+    const x = SPARK_SAMPLES - shown.length + index + 1;
+    const y = 15 - (14 * value) / top;
+    path += `${penDown ? 'L' : 'M'}${x} ${y.toFixed(1)}`;
+    penDown = true;
+  });
+  return path;
 }

@@ -1,0 +1,72 @@
+/**
+ * What `serve` and `demo` print once the ports are open. Pure: settings and ports in, lines out.
+ * It is one of the two places where a stream key is shown to a person (the other is the page, to its own machine).
+ */
+
+export interface Ports {
+  readonly http: number;
+  readonly rtmp: number;
+  readonly control: number;
+}
+
+export interface AnnouncedChannel {
+  readonly id: string;
+  /** What goes into OBS' "Stream Key", undefined when nobody may publish. */
+  readonly streamKey: string | undefined;
+}
+
+export interface Announced {
+  readonly ports: Ports;
+  /** Hosts as configured; `0.0.0.0` and `::` are shown as localhost. */
+  readonly hosts: {
+    readonly http: string;
+    readonly rtmp: string;
+    readonly control: string;
+  };
+  readonly channels: readonly AnnouncedChannel[];
+}
+
+/** The machine-readable first line of `--json`. */
+export function listeningLine({ http, rtmp, control }: Ports): string {
+  return JSON.stringify({ event: 'listening', http, rtmp, control });
+}
+
+/** The channel of a bare secret is named by the key itself only when there is one channel; the long form always works. */
+export function streamKeyOf(channel: string, secret: string | undefined): string | undefined {
+  return secret === undefined ? undefined : `${channel}?key=${encodeURIComponent(secret)}`;
+}
+
+/** A host as it stands in a URL that a person on this machine can open. */
+export function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::' || host === '127.0.0.1' || host === '::1') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+export function rtmpServer({ hosts, ports }: Announced): string {
+  return `rtmp://${urlHost(hosts.rtmp)}:${ports.rtmp}/live`;
+}
+
+export function pageUrl({ hosts, ports }: Announced): string {
+  return `http://${urlHost(hosts.control)}:${ports.control}/`;
+}
+
+function channelLines(announced: Announced, channel: AnnouncedChannel): readonly string[] {
+  const base = `http://${urlHost(announced.hosts.http)}:${announced.ports.http}/live/${channel.id}`;
+  return [
+    '',
+    `  Channel ${channel.id}`,
+    `    OBS server   ${rtmpServer(announced)}`,
+    `    stream key   ${channel.streamKey ?? '(none: give the channel a key in the settings)'}`,
+    `    HLS          ${base}/master.m3u8`,
+    `    DASH         ${base}/manifest.mpd`,
+  ];
+}
+
+/** The lines for people. */
+export function announcement(announced: Announced): readonly string[] {
+  return [
+    `  Player page    ${pageUrl(announced)}`,
+    ...announced.channels.flatMap((channel) => channelLines(announced, channel)),
+    '',
+  ];
+}

@@ -1,0 +1,11 @@
+/** Every command, in the order of the overview. */
+import { checkCommand } from './check.ts';
+import type { Command } from './command.ts';
+import { demoCommand } from './demo.ts';
+import { pushCommand } from './push.ts';
+import { serveCommand } from './serve.ts';
+import type { Doors } from './service-door.ts';
+
+export function allCommands(doors: Doors): readonly Command[] {
+  return [demoCommand(doors), serveCommand(doors), pushCommand(doors), checkCommand(doors)];
+}

@@ -1,0 +1,46 @@
+/**
+ * The process as commands see it: streams, environment, signals.
+ * It never ends the process but at a second stop signal, which means at once.
+ */
+import type { Clock } from '../system/clock.ts';
+import type { CommandIo } from './command.ts';
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** 128 + SIGINT, as shells count. */
+const EXIT_AT_ONCE = 130;
+
+/** A terminal signals the whole group and `npm run` passes the same wish on: twice within this is once. */
+const SAME_WISH_US = 300_000;
+
+export function processIo(clock: Clock): CommandIo {
+  // A reader that left (`| head`) is no reason to stop serving.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const listeners = new Set<() => void>();
+  let listening = false;
+  let firstUs: number | undefined;
+  const onSignal = () => {
+    const nowUs = clock.monotonicUs();
+    if (firstUs !== undefined) {
+      if (nowUs - firstUs > SAME_WISH_US) process.exit(EXIT_AT_ONCE);
+      return;
+    }
+    firstUs = nowUs;
+    for (const listener of [...listeners]) listener();
+  };
+  return {
+    env: process.env,
+    workingDirectory: process.cwd(),
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    parentId: () => process.ppid,
+    onStopSignal(listener) {
+      // From the first wish to hear of signals on: until then their default action is right.
+      if (!listening) {
+        listening = true;
+        for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+      }
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * The real doors: each loads its room when it is first gone through, so that `--help` starts at once and `push` loads no origin.
+ * It never decides; it only turns what rooms answer into what commands expect.
+ */
+import { resolve } from 'node:path';
+import type { Settings } from '../config/model.ts';
+import type { Clock } from '../system/clock.ts';
+import { type ErrorCode, ServiceError } from '../system/errors.ts';
+import { openLog } from '../system/log.ts';
+import { startEncoder } from '../transcode/ffmpeg-process.ts';
+import { checkFfmpeg, type FfmpegLocation, locateFfmpeg } from '../transcode/locate.ts';
+import { ffmpegEffects, ffmpegFacts, provisionFfmpeg } from './provision-ffmpeg.ts';
+import type { CheckRequest, Doors, ProvisionRequest, SettingsRequest } from './service-door.ts';
+
+const FFMPEG_CODES: Readonly<Record<Exclude<FfmpegLocation['kind'], 'found'>, ErrorCode>> = {
+  missing: 'FFMPEG_MISSING',
+  'too-old': 'FFMPEG_TOO_OLD',
+  'no-encoder': 'FFMPEG_NO_ENCODER',
+};
+
+/** Every problem of the settings becomes part of the one line that a command may say. */
+async function settingsOf({ flags, env, workingDirectory, note }: SettingsRequest): Promise<Settings> {
+  const [{ loadSettings }, { withStreamKeys }] = await Promise.all([
+    import('../config/settings.ts'),
+    import('../config/stream-key.ts'),
+  ]);
+  const reading = await loadSettings({ flags, env, cwd: workingDirectory });
+  if (reading.kind === 'bad') throw new ServiceError(reading.code, reading.problems.join('; '));
+  for (const line of reading.notes) note(line);
+  return (await withStreamKeys(reading.settings)).settings;
+}
+
+async function locatedFfmpeg(setting: string | undefined, environment: SettingsRequest['env']): Promise<string> {
+  const location = await locateFfmpeg({ setting, environment });
+  if (location.kind === 'found') return location.path;
+  const { kind, message, hint } = location;
+  throw new ServiceError(FFMPEG_CODES[kind], message, { hint });
+}
+
+async function provisionedFfmpeg({ setting, install, signal, say }: ProvisionRequest): Promise<string> {
+  const problemOf = async (file: string): Promise<string | undefined> => {
+    const location = await checkFfmpeg(file, 'PATH');
+    return location.kind === 'found' ? undefined : location.message;
+  };
+  const settingPath = setting === undefined ? undefined : resolve(setting);
+  const { path, source } = await provisionFfmpeg(
+    ffmpegFacts(settingPath, !install),
+    ffmpegEffects(problemOf, say, signal),
+  );
+  say(`ffmpeg: ${path} (${source})`);
+  return path;
+}
+
+async function checkedStream(_request: CheckRequest): Promise<never> {
+  throw new ServiceError('CONFIG_NOT_YET', 'the checker is not built in yet');
+}
+
+export function openDoors(clock: Clock): Doors {
+  return {
+    clock,
+    openLog: (level) => openLog(level),
+    loadSettings: settingsOf,
+    startService: async (options) => (await import('../service.ts')).startService(options),
+    locateFfmpeg: locatedFfmpeg,
+    provisionFfmpeg: provisionedFfmpeg,
+    startEncode: (ffmpegPath, command, listener) => startEncoder({ ffmpegPath, command, listener }),
+    checkStream: checkedStream,
+  };
+}
