@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openWaiters, type WaitEnd, type Waiters } from '../../../src/origin/waiters.ts';
+import type { Clock } from '../../../src/system/clock.ts';
+import { FakeChannel } from '../../fakes/channel-view.ts';
+
+/** Timers as a list; the test lets them pass. */
+function handClock() {
+  const timers = new Map<number, { atMs: number; call: () => void }>();
+  let nowMs = 0;
+  let next = 0;
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    monotonicUs: () => nowMs * 1000,
+    utcMsOf: (us) => us / 1000,
+    after(delayMs, call) {
+      const id = next++;
+      timers.set(id, { atMs: nowMs + delayMs, call });
+      return () => {
+        timers.delete(id);
+      };
+    },
+  };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    for (const [id, timer] of [...timers]) {
+      if (timer.atMs > nowMs) continue;
+      timers.delete(id);
+      timer.call();
+    }
+  };
+  return { clock, pass, timers };
+}
+
+let hand: ReturnType<typeof handClock>;
+let counts: number[];
+let waiters: Waiters;
+let channel: FakeChannel;
+let ends: string[];
+const hold = (key: string, name = key, holdMs = 2000) =>
+  waiters.hold(channel, key, holdMs, (end: WaitEnd) => ends.push(`${name} ${end}`));
+
+beforeEach(() => {
+  hand = handClock();
+  counts = [];
+  ends = [];
+  channel = new FakeChannel();
+  waiters = openWaiters({ clock: hand.clock, limit: 3, onCount: (count) => counts.push(count) });
+});
+
+function nothingIsLeft(): void {
+  expect(waiters.count).toBe(0);
+  expect(hand.timers.size).toBe(0);
+  expect(channel.listeners).toBe(0);
+}
+
+describe('waiters', () => {
+  it('wakes all who wait for the object, in their order, once, and nobody else', () => {
+    hold('n1', 'a');
+    hold('n1', 'b');
+    hold('n2', 'c');
+    channel.wake('n1');
+    channel.wake('n1');
+    expect(ends).toEqual(['a ready', 'b ready']);
+    expect(waiters.count).toBe(1);
+    channel.wake('n2');
+    nothingIsLeft();
+  });
+
+  it('keeps the keys of two Channels apart', () => {
+    const other = new FakeChannel('other');
+    hold('n1', 'a');
+    waiters.hold(other, 'n1', 2000, (end) => ends.push(`b ${end}`));
+    other.wake('n1');
+    expect(ends).toEqual(['b ready']);
+  });
+
+  it('ends a wait at its deadline, with one timer for each', () => {
+    hold('n1', 'a', 1000);
+    hold('n1', 'b', 2000);
+    expect(hand.timers.size).toBe(2);
+    hand.pass(999);
+    expect(ends).toEqual([]);
+    hand.pass(1);
+    expect(ends).toEqual(['a late']);
+    channel.wake('n1');
+    expect(ends).toEqual(['a late', 'b ready']);
+    nothingIsLeft();
+  });
+
+  it('refuses above its bound and takes more when one has gone', () => {
+    for (const name of ['a', 'b', 'c']) expect(hold('n1', name)).toBeDefined();
+    expect(hold('n1', 'd')).toBeUndefined();
+    expect(hold('n2', 'e')).toBeUndefined();
+    channel.wake('n1');
+    expect(ends).toEqual(['a ready', 'b ready', 'c ready']);
+    expect(hold('n1', 'f')).toBeDefined();
+    expect(counts).toEqual([1, 2, 3, 2, 1, 0, 1]);
+  });
+
+  it('forgets at once who cancels, without a call', () => {
+    const cancel = hold('n1');
+    cancel?.();
+    cancel?.();
+    nothingIsLeft();
+    channel.wake('n1');
+    hand.pass(5000);
+    expect(ends).toEqual([]);
+  });
+
+  it('does not take one who waits again while being woken for one who was waiting', () => {
+    waiters.hold(channel, 'n1', 2000, () => hold('n1', 'again'));
+    channel.wake('n1');
+    expect(ends).toEqual([]);
+    expect(waiters.count).toBe(1);
+    channel.wake('n1');
+    expect(ends).toEqual(['again ready']);
+    nothingIsLeft();
+  });
+
+  it('leaves out one who is cancelled by the first that is woken', () => {
+    let cancelSecond: (() => void) | undefined;
+    waiters.hold(channel, 'n1', 2000, () => cancelSecond?.());
+    cancelSecond = hold('n1', 'second');
+    expect(() => channel.wake('n1')).not.toThrow();
+    nothingIsLeft();
+  });
+
+  it('ends all waits of a Channel that closes', () => {
+    hold('n1', 'a');
+    hold('n2', 'b');
+    channel.wake('closed');
+    expect(ends).toEqual(['a closed', 'b closed']);
+    nothingIsLeft();
+  });
+
+  it('ends all waits of all Channels when the origin closes', () => {
+    const other = new FakeChannel('other');
+    hold('n1', 'a');
+    waiters.hold(other, 'n1', 2000, (end) => ends.push(`b ${end}`));
+    waiters.closeAll();
+    expect(ends).toEqual(['a closed', 'b closed']);
+    nothingIsLeft();
+    expect(other.listeners).toBe(0);
+  });
+});
