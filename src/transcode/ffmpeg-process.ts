@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import Ffmpeg from 'fluent-ffmpeg';
-import type { EncodeCommand, EncodeExit, EncodeProcess, EncodeProcessListener } from './model.ts';
+import type { EncodeCommand, EncodeProcess, EncodeProcessListener } from './model.ts';
 import { parseProgressLine } from './progress.ts';
 
 export interface EncoderRequest {
@@ -56,8 +56,6 @@ class EncoderRun implements EncodeProcess {
   #inputEnded = false;
   #exited = false;
   #full = false;
-  #code: number | undefined;
-  #signal: string | undefined;
 
   constructor(listener: EncodeProcessListener) {
     this.#listener = listener;
@@ -119,10 +117,6 @@ class EncoderRun implements EncodeProcess {
 
   #started(child: ChildProcess, line: string): void {
     this.#child = child;
-    child.on('exit', (code, signal) => {
-      this.#code = code ?? undefined;
-      this.#signal = signal ?? undefined;
-    });
     // EPIPE and ECONNRESET of a dying process: its exit tells the story.
     child.stdin?.on('error', (error) => this.#remember(`stdin: ${error.message}`));
     child.stdin?.on('drain', () => this.#drained());
@@ -170,13 +164,17 @@ class EncoderRun implements EncodeProcess {
 
   #finish(error: unknown): void {
     if (this.#exited) return;
-    if (this.#code === undefined && this.#signal === undefined && error !== undefined) {
+    // Asked of the process itself: the library's message has them in words only.
+    const code = this.#child?.exitCode ?? undefined;
+    const signal = this.#child?.signalCode ?? undefined;
+    // libuv's negative errno is the code of a process that never was.
+    const ran = signal !== undefined || (code !== undefined && code >= 0);
+    if (!ran && error !== undefined) {
       this.#remember(error instanceof Error ? error.message : String(error));
     }
     this.#exited = true;
     this.#pending = [];
-    const exit: EncodeExit = { code: this.#code, signal: this.#signal, lastLines: this.#lastLines };
-    this.#listener.onExit(exit);
+    this.#listener.onExit({ code: ran ? code : undefined, signal, lastLines: this.#lastLines });
   }
 }
 

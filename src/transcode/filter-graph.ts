@@ -42,10 +42,10 @@ function slots(grid: EncodeGrid, trimMs: number, sourceRate: FrameRate | undefin
   const { frameRate, videoTimescale } = grid;
   const sourceSlots = sourceRate ?? frameRate;
   const filters = [`settb=1/${videoTimescale}`, `setpts='${snap(sourceSlots, trimMs)}'`];
-  // Another rate than the grid's: exact slots of the source first, then the nearest of the grid (a tie goes down).
+  // Another rate than the grid's: exact slots of the source first, then the nearest of the grid; a tie goes down, also when floats make it look a little more.
   if (!sameFrameRate(sourceSlots, frameRate)) {
     const { num, den } = frameRate;
-    filters.push(`setpts='round(ceil(T*${num}/${den}-0.5)*${den}/${num}/TB)'`);
+    filters.push(`setpts='round(ceil(T*${num}/${den}-0.501)*${den}/${num}/TB)'`);
   }
   filters.push(`select='gte(pts,0)*(isnan(prev_selected_pts)+gt(pts,prev_selected_pts))'`);
   return filters.join(',');

@@ -26,7 +26,7 @@ const QUIET_WORDS: Colour = [158, 184, 196];
 const HORIZON = 0.6;
 
 /** Draws the slate, `width` x `height` pixels. */
-export function slatePicture(width: number, height: number): SlatePicture {
+export function slatePicture(width = 1280, height = 720): SlatePicture {
   const picture: SlatePicture = { width, height, rgb: Buffer.alloc(width * height * 3) };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) put(picture, x, y, shade(x / width, y / height, width / height));
@@ -76,8 +76,8 @@ function pitchLine(across: number, depth: number, thick: number): number {
   const insideEnds = depth >= 0.95 && depth <= 3.9;
   const sides = insideEnds ? near(Math.abs(across) - 1.18, thick) : 0;
   const ends = insideSides ? Math.max(near(depth - 0.95, thick), near(depth - 3.9, thick * 3)) : 0;
-  const halfway = insideEnds ? near(across, thick) : 0;
-  const circle = near(Math.hypot(across, (depth - 1.75) * 0.62) - 0.36, thick);
+  const halfway = insideEnds ? near(across, thick * 0.6) : 0;
+  const circle = near(Math.hypot(across, (depth - 1.75) * 0.62) - 0.36, thick * 0.8);
   const boxDeep = Math.abs(depth - 1.9) <= 0.55;
   const box = boxDeep && Math.abs(across) < 1.18 ? near(Math.abs(across) - 0.86, thick) : 0;
   const boxEdge = Math.abs(across) >= 0.86 && insideSides ? near(Math.abs(depth - 1.9) - 0.55, thick * 1.6) : 0;
@@ -87,9 +87,11 @@ function pitchLine(across: number, depth: number, thick: number): number {
 /** Two masts of lamps and the haze around them. */
 function floodlights(u: number, v: number, aspect: number): number {
   let light = 0;
+  // Measured in parts of the shorter side: the masts of a portrait picture are narrow, too.
+  const size = Math.min(1, aspect);
   for (const mast of [0.12, 0.88]) {
-    const dx = (u - mast) * aspect;
-    const dy = v - 0.2;
+    const dx = ((u - mast) * aspect) / size;
+    const dy = (v - 0.2) / size;
     light += 0.2 * Math.exp(-(dx * dx + dy * dy) * 14);
     if (Math.abs(dx) < 0.004 && v > 0.2 && v < HORIZON) light += 0.12;
     light = Math.max(light, lamps(dx, dy));
