@@ -4,7 +4,8 @@
  */
 
 import type { Fragment, InitSegment } from '../cmaf/isobmff/model.ts';
-import type { CmafReceiver, CmafSink } from '../cmaf/receiver.ts';
+import type { CmafReceiver } from '../cmaf/receiver.ts';
+import type { CmafSink } from '../cmaf/sink.ts';
 import type { Grid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
 import { makeSlate, type Slate } from '../package/slate.ts';
@@ -31,6 +32,7 @@ export type SlateOutcome =
 
 /** A slate takes about a second; a machine that needs this long can't carry the Channel either. */
 const LIMIT_MS = 30_000;
+const PICTURE = { width: 1280, height: 720 };
 
 interface Collected {
   init: InitSegment | undefined;
@@ -69,10 +71,15 @@ function runSlate(request: SlateRequest, resolve: (outcome: SlateOutcome) => voi
     tracks: facts.map(({ id }) => id),
     sink: collector(collected, check),
   });
-  const picture = slatePicture();
+  const picture = slatePicture(PICTURE.width, PICTURE.height);
   const encoder = startEncoder({
     ffmpegPath: request.ffmpegPath,
-    command: slateCommand({ plan, urlOf: run.urlOf, headers: run.headers, picture }),
+    command: slateCommand({
+      plan,
+      urlOf: run.urlOf,
+      headers: { Authorization: run.headers.replace(/^Authorization: |\r\n$/g, '') },
+      picture,
+    }),
     // Behind the encoders that viewers are watching.
     niceness: 10,
     listener: {

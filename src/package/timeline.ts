@@ -5,7 +5,15 @@
  */
 import { generationOf, initHashOf } from './generation.ts';
 import { type Grid, indexAt, sameGrid, startMsOf } from './grid.ts';
-import type { AssembledSegment, CommittedSegment, Period, Presentation, SegmentRecord, Track } from './model.ts';
+import type {
+  AssembledSegment,
+  CommittedSegment,
+  Period,
+  Presentation,
+  SegmentRecord,
+  Track,
+  TrackFacts,
+} from './model.ts';
 import type { Slate } from './slate.ts';
 
 export interface TimelineSettings {
@@ -269,17 +277,20 @@ export class Timeline {
 
 type Filler = PeriodPlan & { readonly slate: Slate };
 
-/** The plan with the slate's own CMAF headers, or undefined when the slate is missing or of another make. */
+/** A plan with the slate's own CMAF headers. Throws RangeError when the slate lacks a Track. */
+export function slatePlan(grid: Grid, facts: readonly TrackFacts[], slate: Slate): Filler {
+  const tracks = facts.map((track) => {
+    const init = slate.inits.get(track.id);
+    if (init === undefined) throw new RangeError(`the slate has no track ${track.id}`);
+    return { ...track, init, initHash: initHashOf(init.bytes) };
+  });
+  return { grid, tracks, slate };
+}
+
 function fillerOf(plan: PeriodPlan): Filler | undefined {
   const { slate } = plan;
   if (slate === undefined || !sameGrid(slate.grid, plan.grid)) return undefined;
-  const tracks: Track[] = [];
-  for (const track of plan.tracks) {
-    const init = slate.inits.get(track.id);
-    if (init === undefined) return undefined;
-    tracks.push({ ...track, init, initHash: initHashOf(init.bytes) });
-  }
-  return { grid: plan.grid, tracks, slate };
+  return plan.tracks.every(({ id }) => slate.inits.has(id)) ? slatePlan(plan.grid, plan.tracks, slate) : undefined;
 }
 
 function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {

@@ -1,0 +1,375 @@
+/**
+ * The conductor of one Channel: takes what happens (a feed, media, time passing), asks the timeline, does what it says.
+ * It never decides numbers or texts and never awaits inside a transition. Invariant: nothing that happens here
+ * reaches another Channel, and a Segment is journalled as begun before it can be served.
+ */
+import type { CmafReceiver } from '../cmaf/receiver.ts';
+import type { ChannelSettings, Ladder } from '../config/model.ts';
+import type { Feed, SourceDescription } from '../ingest/model.ts';
+import { slatePlan, Timeline, type TimelineEvent } from '../package/timeline.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Logger } from '../system/log.ts';
+import type { Metrics } from '../system/metrics.ts';
+import type { PlanSource } from '../transcode/model.ts';
+import type { Journal, WindowStore } from '../window/model.ts';
+import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
+import { FaultLog } from './fault-log.ts';
+import { Manifests } from './manifests.ts';
+import { MediaIndex, mediaKey } from './media-index.ts';
+import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { encodeSlate } from './slate-maker.ts';
+import { describeChannel } from './status.ts';
+import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
+import { Worker } from './worker.ts';
+
+export interface ChannelParts {
+  readonly settings: ChannelSettings;
+  readonly receiver: CmafReceiver;
+  readonly ffmpegPath: string;
+  readonly store: WindowStore;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Media is promised to DASH players this long after its end (design: Publishing). */
+export const PUBLISH_MARGIN_MS = 1000;
+/** An index that is not whole by then becomes slate; the rest of the margin is for making and storing it. */
+const FILL_DELAY_MS = 800;
+/** Fetchable after leaving every list: a player may hold a playlist for a while before it asks. */
+const RETENTION_MS = 60_000;
+/** Two Segments behind the promised edge: one to play, one on its way. */
+const TARGET_LATENCY_SEGMENTS = 2;
+const SLATE_RETRY_MS = 5000;
+
+export class Channel implements ChannelView {
+  readonly id: string;
+  readonly #parts: ChannelParts;
+  readonly #timeline: Timeline;
+  readonly #manifests: Manifests;
+  readonly #index: MediaIndex;
+  readonly #faults = new FaultLog();
+  readonly #ready = new Set<(key: string) => void>();
+  #state: ChannelState = 'opening';
+  #ladder: Ladder;
+  #plan: PlanInUse | undefined;
+  /** Set by the first publish: Grid and Tracks are kept from then on. */
+  #isPlanFixed = false;
+  #feed: Feed | undefined;
+  #worker: Worker | undefined;
+  #lastFeedMs = 0;
+  #slateJob: { readonly key: string; cancel(): void } | undefined;
+  #runCount = 0;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(parts: ChannelParts) {
+    const { settings } = parts;
+    this.id = settings.id;
+    this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
+    this.#ladder = settings.ladder;
+    this.#timeline = new Timeline({
+      incarnation: parts.journal.incarnation,
+      windowMs: settings.windowMs,
+      retentionMs: RETENTION_MS,
+      fillDelayMs: FILL_DELAY_MS,
+      backfillMs: Math.min(settings.windowMs, 60_000),
+    });
+    this.#manifests = new Manifests({
+      channel: settings.id,
+      windowMs: settings.windowMs,
+      publishMarginMs: PUBLISH_MARGIN_MS,
+      targetLatencyMs: TARGET_LATENCY_SEGMENTS * settings.ladder.segmentSeconds * 1000,
+    });
+    this.#index = new MediaIndex(this.#timeline, parts.store);
+  }
+
+  /** Encodes the slate of the assumed plan and goes on air with it. */
+  open(): void {
+    const choice = choosePlan(this.#ladder, undefined);
+    if (choice.kind === 'bad') {
+      this.#fault('LADDER_INVALID', choice.reason);
+      return;
+    }
+    this.#plan = choice.plan;
+    this.#makeSlate(choice.plan);
+  }
+
+  /** True while a publisher is in: another one is refused (takeover: refuse). */
+  get isPublishing(): boolean {
+    return this.#feed !== undefined;
+  }
+
+  /** A publish that the gate has let in. */
+  publish(feed: Feed): void {
+    this.#feed = feed;
+    this.#parts.log.info({ publish: feed.identity.id, address: feed.identity.address }, 'publisher in');
+    this.#parts.metrics.publishes.inc({ channel: this.id });
+    feed.listen({
+      onSource: (source) => this.#begin(feed, source),
+      onSourceChanged: (source) => this.#begin(feed, source),
+      onJump: () => this.#worker?.restart('the stamps jumped'),
+      onEnd: (how) => this.#publishEnded(feed, how),
+    });
+  }
+
+  /** A checked ladder from a changed file: used from the next publish on. */
+  setLadder(ladder: Ladder): void {
+    this.#ladder = ladder;
+    this.#isPlanFixed = false;
+    this.#parts.log.info({ ladder: ladder.name }, 'ladder read again; it applies at the next publish');
+  }
+
+  async close(): Promise<void> {
+    this.#to('close');
+    this.#cancelTimer();
+    this.#slateJob?.cancel();
+    this.#feed?.close('the service stops');
+    this.#wake('closed');
+    await this.#worker?.stop();
+  }
+
+  #begin(feed: Feed, source: SourceDescription): void {
+    if (this.#feed !== feed || this.#state === 'closed') return;
+    if (source.video === undefined) {
+      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
+      feed.close('no video');
+      return;
+    }
+    const plan = this.#planFor(source.video);
+    if (plan === undefined) {
+      feed.close('no plan for this source');
+      return;
+    }
+    this.#plan = plan;
+    this.#to('publish-in');
+    this.#announcePlan(plan, source);
+    if (plan.slate === undefined) this.#makeSlate(plan);
+    void this.#worker?.stop();
+    this.#worker = new Worker({
+      parts: this.#parts,
+      feed,
+      source,
+      plan,
+      nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
+      edgeMs: () => this.#timeline.edgeMs,
+      onRun: (run) => this.#timeline.join(run),
+      onRunEnd: (runId) => this.#timeline.leave(runId),
+      onMedia: () => this.#advance(),
+      onFault: (code, message) => this.#fault(code, message),
+    });
+    this.#worker.start();
+  }
+
+  #planFor(source: PlanSource): PlanInUse | undefined {
+    const idleMs = this.#parts.clock.nowMs() - this.#lastFeedMs;
+    if (this.#isPlanFixed && this.#plan !== undefined && idleMs < this.#parts.settings.windowMs)
+      return conform(this.#plan, source);
+    const choice = choosePlan(this.#ladder, source);
+    if (choice.kind === 'bad') {
+      this.#fault('LADDER_INVALID', choice.reason);
+      return undefined;
+    }
+    this.#isPlanFixed = true;
+    const slate = this.#plan?.key === choice.plan.key ? this.#plan.slate : undefined;
+    return { ...choice.plan, slate };
+  }
+
+  #announcePlan(plan: PlanInUse, source: SourceDescription): void {
+    const { log } = this.#parts;
+    for (const note of plan.notes) log.info({ note }, 'plan');
+    for (const { id, reason } of plan.plan.dropped) log.info({ rung: id, reason }, 'rung left out');
+    log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
+  }
+
+  #publishEnded(feed: Feed, how: string): void {
+    if (this.#feed !== feed) return;
+    this.#parts.log.info({ publish: feed.identity.id, how }, 'publisher gone');
+    this.#feed = undefined;
+    this.#lastFeedMs = this.#parts.clock.nowMs();
+    void this.#worker?.stop();
+    this.#worker = undefined;
+    this.#parts.metrics.onAir.set({ channel: this.id }, 0);
+    this.#to('publish-out');
+  }
+
+  #makeSlate(plan: PlanInUse): void {
+    if (this.#slateJob?.key === plan.key) return;
+    this.#slateJob?.cancel();
+    const { receiver, ffmpegPath, clock } = this.#parts;
+    const runId = `${this.id}-slate-${++this.#runCount}`;
+    const job = encodeSlate({
+      runId,
+      plan: plan.plan,
+      grid: plan.grid,
+      facts: plan.facts,
+      receiver,
+      ffmpegPath,
+      clock,
+    });
+    const current = { key: plan.key, cancel: () => job.cancel() };
+    this.#slateJob = current;
+    void job.done.then((outcome) => {
+      if (this.#slateJob !== current || this.#state === 'closed') return;
+      this.#slateJob = undefined;
+      if (outcome.kind === 'ok') {
+        this.#slateReady(plan, outcome.slate);
+        return;
+      }
+      this.#fault('SLATE_FAILED', `${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`);
+      clock.after(SLATE_RETRY_MS, () => {
+        if (this.#plan?.key === plan.key && this.#plan.slate === undefined) this.#makeSlate(this.#plan);
+      });
+    });
+  }
+
+  #slateReady(plan: PlanInUse, slate: NonNullable<PlanInUse['slate']>): void {
+    plan.slate = slate;
+    if (this.#plan?.key === plan.key) this.#plan.slate = slate;
+    if (this.#timeline.period !== undefined) {
+      this.#timeline.setSlate(slate);
+      this.#advance();
+      return;
+    }
+    const nowMs = this.#parts.clock.nowMs();
+    this.#act(this.#timeline.open(slatePlan(plan.grid, plan.facts, slate), nowMs), nowMs);
+    this.#to('slate-ready');
+    if (this.#feed !== undefined) this.#to('publish-in');
+    this.#wake('text');
+    this.#advance();
+  }
+
+  /** Everything that is whole or overdue goes on air; then the timer is set for the next index. */
+  #advance(): void {
+    if (this.#state === 'closed') return;
+    const nowMs = this.#parts.clock.nowMs();
+    this.#act(this.#timeline.advance(nowMs), nowMs);
+    this.#cancelTimer();
+    const { deadlineMs } = this.#timeline;
+    // While a slate is missing the deadline is in the past: its arrival, or a whole Segment, calls again.
+    if (deadlineMs !== undefined)
+      this.#cancelTimer = this.#parts.clock.after(Math.max(20, deadlineMs - nowMs), () => this.#advance());
+  }
+
+  #act(events: readonly TimelineEvent[], nowMs: number): void {
+    const { store } = this.#parts;
+    for (const event of events) {
+      switch (event.kind) {
+        case 'period':
+          this.#periodBegun(event.period, nowMs);
+          break;
+        case 'segment':
+          this.#store(event, nowMs);
+          break;
+        case 'committed':
+          this.#committed(event.segment, nowMs);
+          break;
+        case 'evicted':
+          store.evictBelow(event.gen, event.belowNumber);
+          break;
+        case 'generation-gone':
+          store.forgetGeneration(event.gen);
+          break;
+      }
+    }
+    if (events.length > 0) this.#parts.metrics.windowBytes.set({ channel: this.id }, store.bytes);
+  }
+
+  #periodBegun(period: NonNullable<Timeline['period']>, nowMs: number): void {
+    const { store, metrics, log } = this.#parts;
+    this.#index.remember(period);
+    for (const track of period.tracks) {
+      if (store.init(track.id, period.gen, track.initHash) !== undefined) continue;
+      const contentType = `${track.kind}/mp4`;
+      store.putInit(track.id, period.gen, track.initHash, { bytes: track.init.bytes, contentType, publishedMs: nowMs });
+    }
+    metrics.periods.inc({ channel: this.id });
+    log.info(
+      { period: period.id, number: period.startNumber, tracks: period.tracks.map(({ id }) => id) },
+      'period begun',
+    );
+  }
+
+  #store(event: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
+    const { store, journal } = this.#parts;
+    const { gen, number, timescale } = event.record;
+    if (journal.lastBegun(gen) !== number && !journal.begin(gen, number)) {
+      throw new RangeError(`number ${number} of ${gen} was begun before`);
+    }
+    const kind =
+      this.#timeline.period?.tracks.find(({ id }) => id === event.track)?.kind ??
+      (timescale === 48_000 ? 'audio' : 'video');
+    store.putSegment({
+      key: { track: event.track, gen, number },
+      parts: event.parts,
+      contentType: `${kind}/mp4`,
+      publishedMs: nowMs,
+    });
+  }
+
+  #committed(segment: NonNullable<ReturnType<Timeline['find']>>, nowMs: number): void {
+    const { metrics } = this.#parts;
+    metrics.segments.inc({ channel: this.id, source: segment.source });
+    if (segment.source === 'live') {
+      metrics.segmentLateness.observe({ channel: this.id }, Math.max(0, nowMs - segment.endMs) / 1000);
+    }
+    metrics.onAir.set({ channel: this.id }, segment.source === 'live' ? 1 : 0);
+    this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment');
+    for (const track of segment.tracks.keys()) this.#wake(mediaKey(track, segment.period.gen, segment.number));
+  }
+
+  #to(event: ChannelEvent): void {
+    const next = nextChannelState(this.#state, event);
+    if (next === this.#state) return;
+    this.#parts.log.info({ from: this.#state, to: next, event }, 'channel state');
+    this.#state = next;
+  }
+
+  #wake(key: string): void {
+    for (const listener of this.#ready) listener(key);
+  }
+
+  #fault(code: string, message: string): void {
+    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
+    this.#parts.log.error({ code }, message);
+  }
+
+  text(name: TextName): TextAnswer {
+    if (this.#timeline.period === undefined) return { kind: 'pending', key: 'text' };
+    const revision = this.#manifests.text(name, this.#timeline.presentation());
+    if (revision !== undefined) return { kind: 'ready', revision };
+    return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
+  }
+
+  media(name: MediaName): MediaAnswer {
+    return this.#index.answer(name);
+  }
+
+  onReady(listener: (key: string) => void): () => void {
+    this.#ready.add(listener);
+    return () => this.#ready.delete(listener);
+  }
+
+  get segmentMs(): number {
+    return this.#timeline.period?.grid.segmentMs ?? this.#ladder.segmentSeconds * 1000;
+  }
+
+  /** Up to one Segment (design: Publishing). */
+  get holdMs(): number {
+    return this.segmentMs;
+  }
+
+  status(): ChannelStatus {
+    return describeChannel({
+      id: this.id,
+      state: this.#state,
+      timeline: this.#timeline,
+      store: this.#parts.store,
+      plan: this.#plan,
+      feed: this.#feed,
+      worker: this.#worker,
+      faults: this.#faults.list(),
+      nowMs: this.#parts.clock.nowMs(),
+    });
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The plan that a Channel encodes by, with its Grid, facts and slate; decides what a publish is encoded as.
+ * It never encodes. Invariant: Grid and Track set are fixed by the first publish and kept while the ladder is the same
+ * and the window lives; later feeds are conformed to them.
+ */
+import type { Ladder } from '../config/model.ts';
+import { type Grid, makeGrid } from '../package/grid.ts';
+import type { TrackFacts } from '../package/model.ts';
+import type { Slate } from '../package/slate.ts';
+import type { PlanSource, TranscodePlan } from '../transcode/model.ts';
+import { conformPlan, makePlan } from '../transcode/plan.ts';
+import { trackFactsOf } from './track-facts.ts';
+
+/** Assumed before the first publish: a 16:9 picture above any rung, and the commonest rate where the ladder says `auto`. */
+const ASSUMED: PlanSource = { width: 3840, height: 2160, frameRate: { num: 30, den: 1 } };
+
+export interface PlanInUse {
+  readonly plan: TranscodePlan;
+  readonly grid: Grid;
+  readonly facts: readonly TrackFacts[];
+  readonly ladder: Ladder;
+  /** Equal for plans that give the same CMAF headers and the same slate. */
+  readonly key: string;
+  /** What an operator should be told. */
+  readonly notes: readonly string[];
+  slate: Slate | undefined;
+}
+
+export type PlanChoice =
+  | { readonly kind: 'ok'; readonly plan: PlanInUse }
+  | { readonly kind: 'bad'; readonly reason: string };
+
+/** The plan for a source; undefined source: nothing was ever published. */
+export function choosePlan(ladder: Ladder, source: PlanSource | undefined): PlanChoice {
+  const rate = ladder.frameRate === 'auto' ? (source ?? ASSUMED).frameRate : ladder.frameRate;
+  const grid = makeGrid(rate, ladder.segmentSeconds);
+  const result = makePlan({
+    ladder,
+    grid,
+    source: source ?? { ...ASSUMED, frameRate: rate },
+    sourceKnown: source !== undefined,
+  });
+  if (result.kind === 'bad') return result;
+  return { kind: 'ok', plan: planInUse(result.plan, grid, ladder, result.notes) };
+}
+
+/** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate. */
+export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
+  return { ...kept, plan: conformPlan(kept.plan, source) };
+}
+
+function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {
+  const video = plan.video.map((track) => ({ ...track, pad: false }));
+  const key = JSON.stringify([plan.grid, video, plan.audio]);
+  return { plan, grid, facts: trackFactsOf(plan), ladder, key, notes, slate: undefined };
+}

@@ -1,0 +1,261 @@
+/**
+ * The encoder of one publish: does what the supervisor says with a real ffmpeg, the feed's ring and the CMAF receiver.
+ * It never decides when to restart and never commits media. Invariant: each process has its own EncodeRun, whose zero is
+ * the start of the first Segment that is not on air yet.
+ */
+import type { CmafRun } from '../cmaf/receiver.ts';
+import type { CmafSink } from '../cmaf/sink.ts';
+import type { Feed, SourceDescription } from '../ingest/model.ts';
+import { audioOffset, indexAt, startMsOf } from '../package/grid.ts';
+import { workerCommand } from '../transcode/arguments.ts';
+import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
+import type { EncodeProcess, EncodeProcessListener, EncodeProgress } from '../transcode/model.ts';
+import {
+  idleSupervisor,
+  type SupervisorCommand,
+  type SupervisorEvent,
+  type SupervisorLimits,
+  type SupervisorState,
+  superviseWorker,
+  supervisorLimits,
+} from '../transcode/supervisor.ts';
+import type { ChannelParts } from './channel.ts';
+import { EncodeRun } from './encode-run.ts';
+import type { PlanInUse } from './plan-in-use.ts';
+
+export interface WorkerOptions {
+  readonly parts: ChannelParts;
+  readonly feed: Feed;
+  readonly source: SourceDescription;
+  readonly plan: PlanInUse;
+  readonly nextRunId: () => string;
+  /** Media time of the first Segment that is not on air yet; undefined before the Channel is open. */
+  readonly edgeMs: () => number | undefined;
+  readonly onRun: (run: EncodeRun) => void;
+  readonly onRunEnd: (runId: string) => void;
+  /** Segments became whole. */
+  readonly onMedia: () => void;
+  readonly onFault: (code: string, message: string) => void;
+}
+
+/** What belongs to one process. */
+interface LiveRun {
+  readonly run: EncodeRun;
+  readonly cmaf: CmafRun;
+  readonly process: EncodeProcess;
+  input: { detach(): void } | undefined;
+}
+
+const TICK_MS = 250;
+const LINES_KEPT = 100;
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #limits: SupervisorLimits;
+  readonly #lines: string[] = [];
+  #state: SupervisorState;
+  #live: LiveRun | undefined;
+  #progress: EncodeProgress | undefined;
+  #stopped: (() => void)[] = [];
+  #cancelTick: () => void = () => undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#limits = supervisorLimits(options.plan.grid);
+    this.#state = idleSupervisor(options.parts.clock.nowMs());
+  }
+
+  start(): void {
+    this.#tell({ kind: 'start' });
+    this.#tick();
+  }
+
+  /** Resolves when no process is left; a worker that does not end by itself is killed. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopped.push(resolve);
+      this.#live?.input?.detach();
+      this.#tell({ kind: 'stop' });
+      this.#settle();
+    });
+  }
+
+  /** Ends the current process at once; the supervisor replaces it, with a new base. */
+  restart(reason: string): void {
+    this.#options.parts.log.warn({ reason }, 'encoder restarted');
+    this.#live?.process.kill();
+  }
+
+  encoder(): { pid: number; fps: number; speed: number | undefined } | undefined {
+    const pid = this.#live?.process.pid;
+    return pid === undefined ? undefined : { pid, fps: this.#progress?.fps ?? 0, speed: this.#progress?.speed };
+  }
+
+  #tick(): void {
+    this.#tell({ kind: 'tick' });
+    if (this.#isOver()) return;
+    this.#cancelTick = this.#options.parts.clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #isOver(): boolean {
+    return this.#state.wanted === 'stop' && this.#live === undefined && this.#state.name === 'idle';
+  }
+
+  #settle(): void {
+    if (!this.#isOver()) return;
+    this.#cancelTick();
+    for (const resolve of this.#stopped.splice(0)) resolve();
+  }
+
+  #tell(event: SupervisorEvent): void {
+    const step = superviseWorker(this.#state, event, this.#options.parts.clock.nowMs(), this.#limits);
+    this.#state = step.state;
+    for (const command of step.commands) this.#obey(command);
+  }
+
+  #obey(command: SupervisorCommand): void {
+    switch (command.kind) {
+      case 'spawn':
+        this.#spawn();
+        break;
+      case 'kill':
+        this.#live?.process.kill();
+        break;
+      case 'end-input':
+        this.#live?.process.end();
+        break;
+      case 'report':
+        if (command.level !== 'info') this.#options.onFault(command.code, command.message);
+        this.#options.parts.log[command.level](
+          { code: command.code, hint: command.hint, lines: command.lastLines.slice(-5) },
+          command.message,
+        );
+        break;
+    }
+  }
+
+  #spawn(): void {
+    const { parts, feed, plan, source } = this.#options;
+    const start = this.#startOf();
+    const delivers = new Set(
+      plan.facts.filter(({ kind }) => kind === 'video' || source.audio !== undefined).map(({ id }) => id),
+    );
+    const run = new EncodeRun({
+      id: this.#options.nextRunId(),
+      grid: plan.grid,
+      originIndex: start.originIndex,
+      facts: plan.facts,
+      delivers,
+      slate: () => plan.slate,
+    });
+    const cmaf = parts.receiver.openRun({ runId: run.id, tracks: [...delivers], sink: this.#sink(run) });
+    const command = workerCommand({
+      plan: plan.plan,
+      urlOf: cmaf.urlOf,
+      headers: { Authorization: cmaf.headers.replace(/^Authorization: |\r\n$/g, '') },
+      start: {
+        trimMs: start.trimMs,
+        audioOffsetSamples: audioOffset(plan.grid, start.originIndex),
+        hasVideo: true,
+        hasAudio: source.audio !== undefined,
+        source: source.video,
+      },
+    });
+    const process = startEncoder({ ffmpegPath: parts.ffmpegPath, command, listener: this.#listener(run) });
+    parts.metrics.encoderStarts.inc({ channel: parts.settings.id });
+    const live: LiveRun = { run, cmaf, process, input: undefined };
+    this.#live = live;
+    this.#options.onRun(run);
+    live.input = feed.attach({
+      fromMs: start.fromMs,
+      originMs: start.inputOriginMs,
+      write: (bytes) => this.#feedIn(process, bytes),
+    });
+  }
+
+  /**
+   * Where the run begins: at the first Segment not on air, from the newest keyframe before it; a fresh publish begins at
+   * the Segment that holds its first keyframe, and constant rate pads from the boundary to it (first frame repeated).
+   */
+  #startOf(): { originIndex: number; fromMs: number; inputOriginMs: number; trimMs: number } {
+    const { feed, plan, edgeMs, parts } = this.#options;
+    const { grid } = plan;
+    const wanted = indexAt(grid, edgeMs() ?? parts.clock.nowMs() - grid.segmentMs);
+    const keyMs = feed.keyframeAtOrBefore(startMsOf(grid, wanted)) ?? startMsOf(grid, wanted);
+    const keyIndex = indexAt(grid, keyMs);
+    const originIndex = Math.max(wanted, keyIndex);
+    const inputOriginMs = startMsOf(grid, keyIndex);
+    return { originIndex, fromMs: keyMs, inputOriginMs, trimMs: startMsOf(grid, originIndex) - inputOriginMs };
+  }
+
+  #feedIn(process: EncodeProcess, bytes: Buffer): void {
+    if (this.#live?.process !== process) return;
+    if (!process.write(bytes)) this.#options.feed.setFlow(false);
+    this.#tell({ kind: 'tags-in' });
+  }
+
+  #sink(run: EncodeRun): CmafSink {
+    const { parts, onMedia, onFault } = this.#options;
+    const channel = parts.settings.id;
+    return {
+      onInit: (track, init) => {
+        if (!run.onInit(track, init))
+          onFault('CMAF_OFF_GRID', `track ${track} has timescale ${init.timescale}, not the grid's`);
+      },
+      onFragment: (track, fragment) => {
+        parts.metrics.fragments.inc({ channel, track });
+        if (this.#live?.run === run) this.#tell({ kind: 'chunk-out' });
+        const outcome = run.onFragment(track, fragment);
+        if (outcome.kind === 'dropped') parts.metrics.fragmentsDropped.inc({ channel, reason: outcome.reason });
+        if (outcome.kind === 'segments') onMedia();
+      },
+      onEnd: (track, how) => parts.log.debug({ track, how, run: run.id }, 'track ended'),
+      onRefused: (track, refusal) => onFault(refusal.code, `track ${track}: ${refusal.message}`),
+    };
+  }
+
+  #listener(run: EncodeRun): EncodeProcessListener {
+    const { parts, feed, onRunEnd } = this.#options;
+    const channel = parts.settings.id;
+    return {
+      onStart: (pid, commandLine) => {
+        parts.log.info({ pid, run: run.id, origin: run.originIndex }, 'encoder started');
+        parts.log.debug({ command: redactCommandLine(commandLine) }, 'encoder command');
+        this.#tell({ kind: 'started', pid });
+      },
+      onProgress: (progress) => {
+        this.#progress = progress;
+        parts.metrics.encoderFps.set({ channel }, progress.fps);
+        if (progress.speed !== undefined) parts.metrics.encoderSpeed.set({ channel }, progress.speed);
+        this.#tell({ kind: 'progress', progress });
+      },
+      onLogLine: (line) => {
+        this.#lines.push(line);
+        if (this.#lines.length > LINES_KEPT) this.#lines.shift();
+        parts.log.debug({ line }, 'encoder says');
+      },
+      onDrain: () => feed.setFlow(true),
+      onExit: (exit) => {
+        parts.log.info({ run: run.id, code: exit.code, signal: exit.signal }, 'encoder ended');
+        if (this.#state.wanted !== 'stop') {
+          parts.metrics.encoderExits.inc({ channel, reason: exit.signal ?? `code-${exit.code ?? 'none'}` });
+        }
+        this.#release(run);
+        onRunEnd(run.id);
+        feed.setFlow(true);
+        this.#tell({ kind: 'exited', exit });
+        this.#settle();
+      },
+    };
+  }
+
+  #release(run: EncodeRun): void {
+    const live = this.#live;
+    if (live === undefined || live.run !== run) return;
+    live.input?.detach();
+    // The last bytes of a flushed body may still be in a socket: the run is closed a moment later.
+    this.#options.parts.clock.after(1000, () => live.cmaf.close());
+    this.#live = undefined;
+    this.#progress = undefined;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The composition root: opens every room in order, connects them, and closes them in the reverse order.
+ * It never holds a rule of its own. Invariant: when start fails, everything that was opened is closed again.
+ */
+import { Channel } from './channel/channel.ts';
+import type { ChannelDirectory } from './channel/view.ts';
+import { openCmafReceiver } from './cmaf/receiver.ts';
+import { watchLadders } from './config/ladder-watch.ts';
+import type { ChannelSettings, Settings } from './config/model.ts';
+import { openControl } from './control/server.ts';
+import type { Feed } from './ingest/model.ts';
+import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
+import { openOrigin } from './origin/server.ts';
+import type { Clock } from './system/clock.ts';
+import { messageOf } from './system/errors.ts';
+import { randomId } from './system/ids.ts';
+import type { Logger } from './system/log.ts';
+import { type Metrics, openMetrics } from './system/metrics.ts';
+import { openMemoryJournal } from './window/memory-journal.ts';
+import { openMemoryStore } from './window/memory-store.ts';
+
+export interface ServiceOptions {
+  readonly settings: Settings;
+  readonly ffmpegPath: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface RunningService {
+  readonly ports: { readonly http: number; readonly rtmp: number; readonly control: number };
+  readonly directory: ChannelDirectory;
+  /** Readiness off, publishers and encoders ended, bodies finished. May be called again. */
+  stop(): Promise<void>;
+}
+
+/** The encoder's own silence is the supervisor's to judge; this bounds only what nobody supervises. */
+const RECEIVER_IDLE_MS = 3_600_000;
+
+/** Closers in the order of opening; closing goes backwards and one that fails does not keep the others open. */
+class Opened {
+  readonly #closers: { readonly what: string; readonly close: () => Promise<void> }[] = [];
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add<T extends { close(): Promise<void> }>(what: string, opened: T): T {
+    this.#closers.push({ what, close: () => opened.close() });
+    return opened;
+  }
+
+  async closeAll(): Promise<void> {
+    for (const { what, close } of this.#closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (thrown) {
+        this.#log.error({ what, problem: messageOf(thrown) }, 'could not be closed');
+      }
+    }
+  }
+}
+
+/** Rejects with a ServiceError (PORT_IN_USE, PORT_FORBIDDEN, ...) when a port cannot be opened. */
+export async function startService(options: ServiceOptions): Promise<RunningService> {
+  const opened = new Opened(options.log);
+  try {
+    return await open(options, opened);
+  } catch (thrown) {
+    await opened.closeAll();
+    throw thrown;
+  }
+}
+
+async function open(options: ServiceOptions, opened: Opened): Promise<RunningService> {
+  const { settings, log, clock } = options;
+  const metrics = openMetrics();
+  const limits = { idleMs: RECEIVER_IDLE_MS };
+  const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
+  const channels = new Map<string, Channel>();
+  for (const channel of settings.channels) {
+    const parts = { settings: channel, receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics };
+    const store = openMemoryStore();
+    const journal = openMemoryJournal(randomId());
+    channels.set(channel.id, opened.add(`channel ${channel.id}`, new Channel({ ...parts, store, journal })));
+  }
+  const directory: ChannelDirectory = {
+    get: (id) => channels.get(id),
+    all: () => [...channels.values()],
+    nowMs: () => clock.nowMs(),
+  };
+  const origin = opened.add('origin', await openOrigin({ ...settings.http, directory, clock, log, metrics }));
+  const rtmp = opened.add('rtmp', await openIngest(options, channels, metrics));
+  const pageInfo = { httpPort: origin.port, rtmpPort: rtmp.port, streamKey: streamKeyOf(settings) };
+  const control = opened.add(
+    'control',
+    await openControl({ ...settings.control, directory, metrics, log, clock, pageInfo }),
+  );
+  opened.add('ladder watch', await watch(settings, channels, log, metrics));
+  for (const channel of channels.values()) channel.open();
+  const ports = { http: origin.port, rtmp: rtmp.port, control: control.port };
+  log.info({ ports, channels: [...channels.keys()] }, 'listening');
+  return { ports, directory, stop: () => opened.closeAll() };
+}
+
+function openIngest(
+  { settings, log, clock }: ServiceOptions,
+  channels: ReadonlyMap<string, Channel>,
+  metrics: Metrics,
+) {
+  return openRtmpIngest({
+    ...settings.rtmp,
+    keys: settings.channels.map(({ id, keys }) => ({ channel: id, secrets: keys.map(({ secret }) => secret) })),
+    log,
+    clock,
+    metrics,
+    onFeed: (feed) => deliver(feed, channels.get(feed.identity.channel)),
+    onRefused: (reason) => metrics.refusals.inc({ reason }),
+  });
+}
+
+function deliver(feed: Feed, channel: Channel | undefined): void {
+  if (channel === undefined || channel.isPublishing) feed.close('the channel has a publisher');
+  else channel.publish(feed);
+}
+
+function watch(settings: Settings, channels: ReadonlyMap<string, Channel>, log: Logger, metrics: Metrics) {
+  const using = (file: string): ChannelSettings[] => settings.channels.filter(({ ladderPath }) => ladderPath === file);
+  return watchLadders({
+    files: settings.channels.map(({ ladderPath }) => ladderPath),
+    known: new Map(settings.channels.map(({ ladderPath, ladder }) => [ladderPath, ladder])),
+    log,
+    onLadder(file, ladder) {
+      metrics.ladderReloads.inc({ outcome: 'good' });
+      for (const { id } of using(file)) channels.get(id)?.setLadder(ladder);
+    },
+    onBad(file, problems) {
+      metrics.ladderReloads.inc({ outcome: 'bad' });
+      for (const problem of problems) log.error({ code: 'LADDER_INVALID', file }, problem);
+    },
+  });
+}
+
+/** `CHANNEL?key=SECRET`, as OBS takes it. */
+function streamKeyOf(settings: Settings): (channel: string) => string | undefined {
+  return (channel) => {
+    const secret = settings.channels.find(({ id }) => id === channel)?.keys[0]?.secret;
+    return secret === undefined ? undefined : `${channel}?key=${encodeURIComponent(secret)}`;
+  };
+}
