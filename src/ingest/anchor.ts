@@ -1,0 +1,105 @@
+/**
+ * The Anchor of one publish: media time (UTC ms) = stamp + offset.
+ * Pure: arrivals come as arguments. Provisional by the first tag; after 2 s the target is the smallest (arrival - stamp)
+ * seen, later the smallest of each 10 s, which is what the encoder's clock does against ours.
+ * Invariant: between jumps the offset is slewed, at most 200 ppm of the time gone by, and never stepped.
+ */
+
+export const SLEW_PER_MS = 200e-6;
+const FIRST_WINDOW_MS = 2_000;
+const WINDOW_MS = 10_000;
+const FORWARD_JUMP_MS = 1_500;
+const BACKWARD_JUMP_MS = 1_000;
+/** After a jump, tags of the other kind may still come on the old base for so long. */
+const STALE_MS = 2_000;
+
+export type Anchored =
+  | { readonly kind: 'media'; readonly mediaMs: number }
+  /** The stamps jumped: a new base begins with this tag. */
+  | { readonly kind: 'jump'; readonly mediaMs: number }
+  /** A straggler from before a jump. */
+  | { readonly kind: 'stale' };
+
+export class Anchor {
+  #offsetMs: number | undefined;
+  #targetMs: number | undefined;
+  #windowMinimumMs = Number.POSITIVE_INFINITY;
+  #windowEndMs = 0;
+  #lastArrivalMs = 0;
+  #newestMediaMs = Number.NEGATIVE_INFINITY;
+  /** Newest stamp of any kind, and of each kind, on the present base. */
+  #newestStamp: number | undefined;
+  #stamps = new Map<number, number>();
+  #oldStamps = new Map<number, number>();
+  #staleUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** Media time minus stamp, in ms; undefined before the first tag. */
+  get offsetMs(): number | undefined {
+    return this.#offsetMs;
+  }
+
+  /** `track` is the tag's kind, `stampMs` unwrapped, `arrivalMs` UTC of the socket read. */
+  place(track: number, stampMs: number, arrivalMs: number): Anchored {
+    const offsetMs = this.#offsetMs;
+    if (offsetMs === undefined) {
+      this.#begin(track, stampMs, arrivalMs);
+      return { kind: 'media', mediaMs: this.#media(stampMs) };
+    }
+    if (this.#isJump(track, stampMs, arrivalMs, offsetMs)) {
+      const before = this.#oldStamps.get(track);
+      if (arrivalMs < this.#staleUntilMs && before !== undefined && Math.abs(stampMs - before) < BACKWARD_JUMP_MS)
+        return { kind: 'stale' };
+      this.#oldStamps = this.#stamps;
+      this.#staleUntilMs = arrivalMs + STALE_MS;
+      this.#stamps = new Map();
+      this.#begin(track, stampMs, arrivalMs);
+      return { kind: 'jump', mediaMs: this.#media(stampMs) };
+    }
+    this.#slew(arrivalMs);
+    this.#observe(stampMs, arrivalMs);
+    this.#stamps.set(track, stampMs);
+    this.#newestStamp = Math.max(this.#newestStamp ?? stampMs, stampMs);
+    return { kind: 'media', mediaMs: this.#media(stampMs) };
+  }
+
+  #media(stampMs: number): number {
+    const mediaMs = stampMs + (this.#offsetMs ?? 0);
+    this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);
+    return mediaMs;
+  }
+
+  /** A new base never goes behind the media time already given. */
+  #begin(track: number, stampMs: number, arrivalMs: number): void {
+    this.#offsetMs = Math.max(arrivalMs, this.#newestMediaMs) - stampMs;
+    this.#targetMs = undefined;
+    this.#windowMinimumMs = arrivalMs - stampMs;
+    this.#windowEndMs = arrivalMs + FIRST_WINDOW_MS;
+    this.#lastArrivalMs = arrivalMs;
+    this.#newestStamp = stampMs;
+    this.#stamps.set(track, stampMs);
+  }
+
+  #isJump(track: number, stampMs: number, arrivalMs: number, offsetMs: number): boolean {
+    const previous = this.#stamps.get(track) ?? this.#newestStamp ?? stampMs;
+    if (stampMs < previous - BACKWARD_JUMP_MS) return true;
+    return stampMs - previous > FORWARD_JUMP_MS && stampMs + offsetMs - arrivalMs > FORWARD_JUMP_MS;
+  }
+
+  #slew(arrivalMs: number): void {
+    const elapsedMs = Math.max(0, arrivalMs - this.#lastArrivalMs);
+    this.#lastArrivalMs = Math.max(arrivalMs, this.#lastArrivalMs);
+    if (this.#targetMs === undefined || this.#offsetMs === undefined) return;
+    const most = elapsedMs * SLEW_PER_MS;
+    const wanted = this.#targetMs - this.#offsetMs;
+    this.#offsetMs += Math.max(-most, Math.min(most, wanted));
+  }
+
+  #observe(stampMs: number, arrivalMs: number): void {
+    if (arrivalMs >= this.#windowEndMs) {
+      this.#targetMs = this.#windowMinimumMs;
+      this.#windowMinimumMs = Number.POSITIVE_INFINITY;
+      this.#windowEndMs = arrivalMs + WINDOW_MS;
+    }
+    this.#windowMinimumMs = Math.min(this.#windowMinimumMs, arrivalMs - stampMs);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The RTMP port: our own net.Server, which lets connections and publishes in and counts what it turns away.
+ * It never keeps anything for a name that was refused. Invariant: one publisher per channel, decided before Start.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../system/clock.ts';
+import { randomId } from '../../system/ids.ts';
+import type { PublishEndReason, RefusalReason } from '../link-messages.ts';
+import { admitStreamName, type KeyTable } from '../stream-keys.ts';
+import type { RtmpLimits } from './limits.ts';
+import { type Admission, PublisherSession, type PublishTag, type SessionHost } from './publisher-session.ts';
+
+const DEADLINE_CHECK_MS = 500;
+
+/** What the gate tells the link. A publish is named by its id from begin to end. */
+export interface GateListener {
+  onBegin(publish: Publish): void;
+  onTag(id: string, tag: PublishTag): void;
+  onEnd(id: string, reason: PublishEndReason, detail: string): void;
+  onRefused(reason: RefusalReason, address: string): void;
+}
+
+export interface Publish {
+  readonly id: string;
+  readonly channel: string;
+  readonly session: PublisherSession;
+}
+
+export class Gate implements SessionHost {
+  #keys: KeyTable = { salt: '', entries: [] };
+  readonly #server: Server;
+  readonly #sessions = new Set<PublisherSession>();
+  readonly #perAddress = new Map<string, number>();
+  /** By channel; taken at admission, freed when the session ends. */
+  readonly #publishes = new Map<string, Publish>();
+  readonly #listener: GateListener;
+  readonly #limits: RtmpLimits;
+  readonly #clock: Clock;
+
+  constructor(listener: GateListener, limits: RtmpLimits, clock: Clock) {
+    this.#listener = listener;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+  }
+
+  setKeys(keys: KeyTable): void {
+    this.#keys = keys;
+  }
+
+  /** Resolves with the port; rejects with the listen error of the system. */
+  listen(host: string, port: number): Promise<number> {
+    this.#checkDeadlines();
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address ? address.port : port);
+      });
+    });
+  }
+
+  /** Ends the publish of that id, if it is still going on. */
+  closePublish(id: string, reason: PublishEndReason, detail: string): void {
+    for (const publish of this.#publishes.values()) if (publish.id === id) publish.session.close(reason, detail);
+  }
+
+  admit(session: PublisherSession, streamName: string): Admission {
+    const verdict = admitStreamName(this.#keys, streamName);
+    if (verdict.kind === 'refused') return verdict;
+    const { channel } = verdict;
+    if (this.#publishes.has(channel)) return { kind: 'refused', reason: 'already-publishing' };
+    const id = randomId();
+    this.#publishes.set(channel, { id, channel, session });
+    return { kind: 'admitted', channel, id };
+  }
+
+  onPublish(_session: PublisherSession, _id: string, channel: string): void {
+    const publish = this.#publishes.get(channel);
+    if (publish !== undefined) this.#listener.onBegin(publish);
+  }
+
+  onTag(session: PublisherSession, tag: PublishTag): void {
+    const publish = this.#publishOf(session);
+    if (publish !== undefined) this.#listener.onTag(publish.id, tag);
+  }
+
+  onRefused(session: PublisherSession, reason: RefusalReason): void {
+    this.#listener.onRefused(reason, session.address);
+  }
+
+  onEnd(session: PublisherSession, reason: PublishEndReason, detail: string): void {
+    const publish = this.#publishOf(session);
+    if (publish === undefined) return;
+    this.#publishes.delete(publish.channel);
+    this.#listener.onEnd(publish.id, reason, detail);
+  }
+
+  #publishOf(session: PublisherSession): Publish | undefined {
+    for (const publish of this.#publishes.values()) if (publish.session === session) return publish;
+    return undefined;
+  }
+
+  #accept(socket: Socket): void {
+    const address = socket.remoteAddress;
+    if (address === undefined) {
+      socket.destroy(); // Gone before it was accepted.
+      return;
+    }
+    const fromAddress = this.#perAddress.get(address) ?? 0;
+    if (this.#sessions.size >= this.#limits.maxConnections || fromAddress >= this.#limits.maxConnectionsPerAddress) {
+      socket.on('error', () => socket.destroy());
+      socket.destroy();
+      this.#listener.onRefused('too-many-connections', address);
+      return;
+    }
+    this.#perAddress.set(address, fromAddress + 1);
+    const session = new PublisherSession(socket, this, this.#limits, this.#clock);
+    this.#sessions.add(session);
+    socket.on('close', () => {
+      this.#sessions.delete(session);
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(address, left);
+      else this.#perAddress.delete(address);
+    });
+  }
+
+  #checkDeadlines(): void {
+    const nowUs = this.#clock.monotonicUs();
+    for (const session of this.#sessions) session.checkDeadlines(nowUs);
+    this.#clock.after(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
+  }
+}

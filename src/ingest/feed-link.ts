@@ -1,0 +1,105 @@
+/**
+ * Joins one publish's connection from the child to its Feed: frames in, flow and closing out.
+ * It never outlives the publish: whatever ends first (connection, publish, child), the Feed is finished exactly once.
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '../system/clock.ts';
+import type { Logger } from '../system/log.ts';
+import { PublishFeed } from './feed.ts';
+import type { PublishEndReason } from './link-messages.ts';
+import { FrameReader } from './media-frames.ts';
+import type { FeedEnd, PublishIdentity } from './model.ts';
+
+/** How long the last tags may take once the child has said that the publish is over. */
+const LAST_TAGS_MS = 500;
+
+const FEED_ENDS: Readonly<Record<PublishEndReason, FeedEnd>> = {
+  'publisher-gone': 'publisher-gone',
+  closed: 'closed',
+  idle: 'idle',
+  protocol: 'protocol',
+  'slow-consumer': 'closed',
+};
+
+const CODES: Readonly<Partial<Record<PublishEndReason, string>>> = {
+  idle: 'PUBLISH_IDLE',
+  protocol: 'PUBLISH_PROTOCOL',
+  'slow-consumer': 'PUBLISH_SLOW_CONSUMER',
+};
+
+export interface FeedLinkOptions {
+  readonly identity: PublishIdentity;
+  /** Dialled and attached; from here on ours. */
+  readonly socket: Socket;
+  readonly maxBodyBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  onBytes(bytes: number): void;
+  requestClose(reason: string): void;
+  onFinished(): void;
+}
+
+export class FeedLink {
+  readonly feed: PublishFeed;
+  readonly #options: FeedLinkOptions;
+  #how: FeedEnd | undefined;
+  #finished = false;
+
+  constructor(options: FeedLinkOptions) {
+    this.#options = options;
+    const { socket, clock, log } = options;
+    this.feed = new PublishFeed(options.identity, {
+      clock,
+      log,
+      setFlow: (flowing) => {
+        if (flowing) socket.resume();
+        else socket.pause();
+      },
+      close: (reason) => this.#close(reason),
+    });
+    const reader = new FrameReader(options.maxBodyBytes);
+    socket.on('data', (bytes: Buffer) => this.#take(reader, bytes));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#onSocketClosed());
+  }
+
+  /** The child says that the publish is over; the connection's end follows with the last tags. */
+  publishEnded(reason: PublishEndReason, detail: string): void {
+    this.#how ??= FEED_ENDS[reason] ?? 'closed';
+    this.#options.log.info({ reason, detail, code: CODES[reason] }, 'publish ended');
+    if (this.#options.socket.destroyed) this.finishNow();
+    else this.#options.clock.after(LAST_TAGS_MS, () => this.finishNow());
+  }
+
+  finishNow(how?: FeedEnd): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#options.socket.destroy();
+    this.#options.onFinished();
+    this.feed.finish(this.#how ?? how ?? 'publisher-gone');
+  }
+
+  #take(reader: FrameReader, bytes: Buffer): void {
+    this.#options.onBytes(bytes.length);
+    try {
+      for (const frame of reader.push(bytes)) this.feed.accept(frame);
+    } catch (thrown) {
+      if (!(thrown instanceof RangeError)) throw thrown;
+      this.#close(thrown.message);
+    }
+  }
+
+  #close(reason: string): void {
+    if (this.#finished) return;
+    this.#how ??= 'closed';
+    this.#options.log.warn({ reason }, 'publish closed by the service');
+    this.#options.requestClose(reason);
+    this.finishNow();
+  }
+
+  /** Without a word of the child yet: its message is on the way, or the child has died. */
+  #onSocketClosed(): void {
+    if (this.#how !== undefined) this.finishNow();
+    else this.#options.clock.after(LAST_TAGS_MS, () => this.finishNow());
+  }
+}

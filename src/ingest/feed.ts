@@ -1,0 +1,302 @@
+/**
+ * The Feed of one publish: places tags on UTC, keeps the ring, describes the source and replays into workers.
+ * It never touches sockets: tags come through `accept`, and flow and closing go out through its ports.
+ * Invariant: a worker gets tags of one base only, from a keyframe on, and only of the tracks its FLV header announced.
+ */
+import type { Clock } from '../system/clock.ts';
+import { ServiceError } from '../system/errors.ts';
+import type { Logger } from '../system/log.ts';
+import { Anchor } from './anchor.ts';
+import { SourceProbe } from './describe-source.ts';
+import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
+import { GopRing } from './gop-ring.ts';
+import type { MediaFrame } from './media-frames.ts';
+import type {
+  Feed,
+  FeedEnd,
+  FeedListener,
+  FeedStatistics,
+  PublishIdentity,
+  SourceDescription,
+  WorkerInput,
+} from './model.ts';
+import { StampUnwrapper } from './unwrap.ts';
+import { WorkerAttachment } from './worker-attachment.ts';
+
+const VIDEO_HEADER_BYTES = 5;
+const AAC_HEADER_BYTES = 2;
+const MP3_HEADER_BYTES = 1;
+/** Without video every second of audio is a place to start from. */
+const AUDIO_START_EVERY_MS = 1_000;
+/** A file pushed without pacing; no network delivers this much early. */
+const MAX_AHEAD_MS = 15_000;
+
+/** What a Feed needs from the link. */
+export interface FeedPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  setFlow(flowing: boolean): void;
+  /** Asks for the end of the publish; `finish` follows. */
+  close(reason: string): void;
+}
+
+export class PublishFeed implements Feed {
+  readonly identity: PublishIdentity;
+  readonly #ports: FeedPorts;
+  readonly #anchor = new Anchor();
+  readonly #unwrapper = new StampUnwrapper();
+  readonly #probe = new SourceProbe();
+  readonly #ring = new GopRing();
+  readonly #listeners = new Set<FeedListener>();
+  readonly #attachments = new Set<WorkerAttachment>();
+  #source: SourceDescription | undefined;
+  #end: FeedEnd | undefined;
+  #headers: { video?: Buffer; audio?: Buffer } = {};
+  #hasVideo = false;
+  /** True from the first keyframe of the present base on. */
+  #onKeyframe = false;
+  #newestStartMs: number | undefined;
+  #keyframeIntervalMs: number | undefined;
+  #newestMediaMs = 0;
+  #counts = { video: 0, audio: 0, bytes: 0 };
+  #lastTagUs: number | undefined;
+  #warned = new Set<string>();
+
+  constructor(identity: PublishIdentity, ports: FeedPorts) {
+    this.identity = identity;
+    this.#ports = ports;
+  }
+
+  get source(): SourceDescription | undefined {
+    return this.#source;
+  }
+
+  /** What is known already is told at once. */
+  listen(listener: FeedListener): void {
+    this.#listeners.add(listener);
+    if (this.#source !== undefined) listener.onSource(this.#source);
+    if (this.#end !== undefined) listener.onEnd(this.#end);
+  }
+
+  keyframeRange() {
+    return this.#ring.range();
+  }
+
+  keyframeAtOrBefore(mediaMs: number): number | undefined {
+    return this.#ring.startAtOrBefore(mediaMs);
+  }
+
+  attach(input: WorkerInput): { detach(): void } {
+    const attachment = new WorkerAttachment(input);
+    this.#attachments.add(attachment);
+    this.#start(attachment);
+    return { detach: () => this.#attachments.delete(attachment) };
+  }
+
+  setFlow(flowing: boolean): void {
+    this.#ports.setFlow(flowing);
+  }
+
+  statistics(): FeedStatistics {
+    return {
+      videoTags: this.#counts.video,
+      audioTags: this.#counts.audio,
+      bytes: this.#counts.bytes,
+      lastTagUs: this.#lastTagUs,
+      keyframeIntervalMs: this.#keyframeIntervalMs,
+      ringBytes: this.#ring.bytes,
+    };
+  }
+
+  close(reason: string): void {
+    if (this.#end === undefined) this.#ports.close(reason);
+  }
+
+  /** The publish is over; nothing is accepted any more. */
+  finish(how: FeedEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = how;
+    this.#attachments.clear();
+    this.#ring.clear();
+    for (const listener of this.#listeners) listener.onEnd(how);
+  }
+
+  /** One tag, in order of arrival. */
+  accept(frame: MediaFrame): void {
+    if (this.#end !== undefined) return;
+    this.#counts.bytes += frame.body.length;
+    this.#lastTagUs = frame.arrivalUs;
+    const content = readTagContent(frame.kind, frame.body);
+    if (frame.kind === VIDEO) this.#counts.video++;
+    if (frame.kind === AUDIO) this.#counts.audio++;
+    this.#take(content, frame);
+    this.#announce(this.#ports.clock.utcMsOf(frame.arrivalUs));
+  }
+
+  #take(content: TagContent, frame: MediaFrame): void {
+    switch (content.kind) {
+      case 'script':
+        this.#probe.takeMetadata(frame.body);
+        return;
+      case 'unsupported':
+        this.#refuseCodec(content.track, content.name);
+        return;
+      case 'video':
+        this.#hasVideo = true;
+        if (content.packet === 'sequence-header') this.#takeVideoHeader(frame);
+        else if (content.packet === 'nalu' && this.#headers.video) this.#takeMedia(frame, content.keyframe);
+        return;
+      case 'aac':
+        if (content.packet === 'sequence-header') this.#takeAacHeader(frame);
+        else if (this.#headers.audio) this.#takeMedia(frame, false);
+        return;
+      case 'mp3':
+        this.#probe.takeMp3(frame.body.subarray(MP3_HEADER_BYTES));
+        this.#takeMedia(frame, false);
+        return;
+      case 'nothing':
+        return;
+    }
+  }
+
+  #takeVideoHeader(frame: MediaFrame): void {
+    const known = this.#headers.video;
+    if (known?.equals(frame.body)) return;
+    if (!this.#probe.takeVideoHeader(frame.body.subarray(VIDEO_HEADER_BYTES))) {
+      this.#refuseCodec('video', 'H.264 whose parameter set cannot be read');
+      return;
+    }
+    this.#headers.video = frame.body;
+    if (known === undefined) return;
+    // Pictures before it cannot be decoded with it; the next one is a keyframe (ISO/IEC 14496-15, 5.3.3.1).
+    this.#ring.clear();
+    this.#onKeyframe = false;
+    this.#changed(VIDEO, frame.body);
+  }
+
+  #takeAacHeader(frame: MediaFrame): void {
+    const known = this.#headers.audio;
+    if (known?.equals(frame.body)) return;
+    this.#probe.takeAacHeader(frame.body.subarray(AAC_HEADER_BYTES));
+    this.#headers.audio = frame.body;
+    if (known !== undefined) this.#ring.clear();
+    this.#changed(AUDIO, frame.body);
+  }
+
+  #changed(tagType: number, header: Buffer): void {
+    if (this.#source === undefined) return;
+    for (const attachment of this.#attachments)
+      attachment.write({
+        tagType,
+        mediaMs: this.#newestMediaMs,
+        body: header,
+      });
+    this.#source = this.#probe.describe();
+    for (const listener of this.#listeners) listener.onSourceChanged(this.#source);
+  }
+
+  #takeMedia(frame: MediaFrame, keyframe: boolean): void {
+    const stampMs = this.#unwrapper.unwrap(frame.stamp);
+    const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
+    const placed = this.#anchor.place(frame.kind, stampMs, arrivalMs);
+    if (placed.kind === 'stale') return;
+    if (placed.kind === 'jump') this.#newBase();
+    const { mediaMs } = placed;
+    if (mediaMs - arrivalMs > MAX_AHEAD_MS) {
+      this.close('media comes faster than real time: push with pacing (ffmpeg -re)');
+      return;
+    }
+    this.#probe.takeArrival(arrivalMs);
+    if (frame.kind === VIDEO) this.#probe.takeFrame(stampMs, arrivalMs, keyframe);
+    if (frame.kind === VIDEO && keyframe) this.#onKeyframe = true;
+    if (frame.kind === VIDEO && !this.#onKeyframe) return;
+    this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);
+    const isStart = this.#isStart(mediaMs, keyframe);
+    const tag = { tagType: frame.kind, mediaMs, body: frame.body };
+    this.#ring.push(tag, isStart);
+    if (this.#ring.isCut) this.#warnOnce('keyframe interval beyond the ring');
+    for (const attachment of this.#attachments) {
+      if (attachment.isWaiting) this.#start(attachment);
+      else attachment.write(tag);
+    }
+  }
+
+  #isStart(mediaMs: number, keyframe: boolean): boolean {
+    const last = this.#newestStartMs;
+    const isStart =
+      keyframe ||
+      (!this.#hasVideo &&
+        (last === undefined || this.#ring.range() === undefined || mediaMs - last >= AUDIO_START_EVERY_MS));
+    if (!isStart) return false;
+    if (keyframe && last !== undefined) this.#keyframeIntervalMs = mediaMs - last;
+    this.#newestStartMs = mediaMs;
+    return true;
+  }
+
+  #newBase(): void {
+    this.#ring.clear();
+    this.#onKeyframe = false;
+    this.#newestStartMs = undefined;
+    this.#probe.forgetStamps();
+    for (const attachment of this.#attachments) attachment.freeze();
+    this.#ports.log.warn({ publish: this.identity.id }, 'stamps jumped');
+    for (const listener of this.#listeners) listener.onJump();
+  }
+
+  #start(attachment: WorkerAttachment): void {
+    if (this.#source === undefined || this.#ring.range() === undefined) return;
+    attachment.start(this.#source, this.#headers, (fromMs) => this.#ring.from(fromMs));
+  }
+
+  #announce(nowMs: number): void {
+    if (this.#source !== undefined || !this.#probe.isComplete(nowMs)) {
+      this.#noticeLateTrack();
+      return;
+    }
+    this.#source = this.#probe.describe();
+    for (const listener of this.#listeners) listener.onSource(this.#source);
+    for (const attachment of this.#attachments) if (attachment.isWaiting) this.#start(attachment);
+  }
+
+  /** MP3 has no header of its own, and video may come after an audio-only start. */
+  #noticeLateTrack(): void {
+    if (this.#source === undefined) return;
+    const { audio, video } = this.#source;
+    if (audio !== undefined && (video !== undefined || !this.#onKeyframe)) return;
+    const now = this.#probe.describe();
+    const isNew =
+      (audio === undefined && now.audio !== undefined) ||
+      (video === undefined && now.video !== undefined && this.#onKeyframe);
+    if (!isNew) return;
+    this.#source = now;
+    for (const listener of this.#listeners) listener.onSourceChanged(now);
+  }
+
+  #refuseCodec(track: 'video' | 'audio', name: string): void {
+    const error = new ServiceError('PUBLISH_CODEC', `The publisher's ${track} is ${name}.`, {
+      hint:
+        track === 'video'
+          ? 'Set the encoder to H.264.'
+          : 'Set the encoder to AAC; until then this channel gets silence.',
+    });
+    if (!this.#warnOnce(error.message, error)) return;
+    if (track === 'video') this.close(`${error.message} ${error.hint}`);
+  }
+
+  /** False when it was said before; the set of what can be said is bounded by the codec names. */
+  #warnOnce(message: string, error?: ServiceError): boolean {
+    if (this.#warned.has(message) || this.#warned.size > 64) return false;
+    this.#warned.add(message);
+    this.#ports.log.warn(
+      {
+        channel: this.identity.channel,
+        publish: this.identity.id,
+        code: error?.code,
+        reason: message,
+        hint: error?.hint,
+      },
+      'feed is not as it should be',
+    );
+    return true;
+  }
+}

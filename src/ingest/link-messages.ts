@@ -1,0 +1,115 @@
+/**
+ * What the service and its RTMP child say to each other on the control connection: JSON, one message a line.
+ * It never carries media or plain stream keys. The child faces the network, so the service checks every field it reads.
+ */
+import type { RtmpLimits } from './child/limits.ts';
+import type { KeyTable } from './stream-keys.ts';
+
+export type RefusalReason =
+  | 'too-many-connections'
+  | 'timeout'
+  | 'protocol'
+  | 'unknown-application'
+  | 'player'
+  | 'no-key'
+  | 'wrong-key'
+  | 'ambiguous-key'
+  | 'already-publishing';
+
+export type PublishEndReason = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'slow-consumer';
+
+export type ToChild =
+  | {
+      readonly kind: 'hello';
+      readonly host: string;
+      readonly port: number;
+      readonly limits: RtmpLimits;
+      readonly keys: KeyTable;
+    }
+  | { readonly kind: 'keys'; readonly keys: KeyTable }
+  | { readonly kind: 'close'; readonly id: string; readonly reason: string }
+  | { readonly kind: 'ping' }
+  /** First and only line of a publish's own connection; frames come back. */
+  | { readonly kind: 'attach'; readonly id: string };
+
+export type FromChild =
+  | { readonly kind: 'listening'; readonly port: number }
+  | {
+      readonly kind: 'listen-failed';
+      readonly code: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'publish-begin';
+      readonly id: string;
+      readonly channel: string;
+      readonly address: string;
+    }
+  | {
+      readonly kind: 'publish-end';
+      readonly id: string;
+      readonly reason: PublishEndReason;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly address: string;
+    }
+  | { readonly kind: 'pong' };
+
+const FIELDS: Readonly<Record<FromChild['kind'], Record<string, string>>> = {
+  listening: { port: 'number' },
+  'listen-failed': { code: 'string', message: 'string' },
+  'publish-begin': { id: 'string', channel: 'string', address: 'string' },
+  'publish-end': { id: 'string', reason: 'string', detail: 'string' },
+  refused: { reason: 'string', address: 'string' },
+  pong: {},
+};
+
+export function encodeLine(message: ToChild | FromChild): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** A message of the child, or undefined where a line is not one. */
+export function parseFromChild(line: string): FromChild | undefined {
+  const value = parseObject(line);
+  const kind = value?.['kind'];
+  if (value === undefined || typeof kind !== 'string') return undefined;
+  const fields = Object.hasOwn(FIELDS, kind) ? FIELDS[kind as FromChild['kind']] : undefined;
+  if (fields === undefined) return undefined;
+  for (const [name, type] of Object.entries(fields)) if (typeof value[name] !== type) return undefined;
+  return value as unknown as FromChild;
+}
+
+/** A message of the service, which the child trusts. */
+export function parseToChild(line: string): ToChild | undefined {
+  const value = parseObject(line);
+  return value === undefined ? undefined : (value as unknown as ToChild);
+}
+
+function parseObject(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined; // Not JSON is answered like any other unknown line.
+  }
+}
+
+/** Cuts bytes into lines, however they arrive. `push` gives the whole lines; throws above maxBytes of one line. */
+export class LineReader {
+  #rest = '';
+  readonly #maxCharacters: number;
+
+  constructor(maxCharacters: number) {
+    this.#maxCharacters = maxCharacters;
+  }
+
+  push(text: string): string[] {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    if (this.#rest.length > this.#maxCharacters) throw new RangeError('a line of the link is too long');
+    return lines;
+  }
+}

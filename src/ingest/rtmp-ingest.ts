@@ -1,0 +1,243 @@
+/**
+ * The door of the RTMP half: a port, kept open by a child process, that turns publishes into Feeds.
+ * It never reads RTMP itself. A child that dies ends its feeds with `child-exited` and is replaced on the same port.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../system/clock.ts';
+import { ServiceError } from '../system/errors.ts';
+import { randomSecret } from '../system/ids.ts';
+import type { Logger } from '../system/log.ts';
+import type { Metrics } from '../system/metrics.ts';
+import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './child/limits.ts';
+import { RtmpChildProcess } from './child-process.ts';
+import { FeedLink } from './feed-link.ts';
+import type { FromChild, RefusalReason, ToChild } from './link-messages.ts';
+import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
+import { hashKeys, type KeyTable } from './stream-keys.ts';
+
+export interface RtmpIngestOptions {
+  readonly host: string;
+  /** 0 picks a free one, and keeps it when the child is replaced. */
+  readonly port: number;
+  readonly keys: readonly ChannelKeys[];
+  readonly limits?: Partial<RtmpLimits>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  onFeed(feed: Feed): void;
+  onRefused(reason: RefusalReason): void;
+}
+
+const RESTART_AFTER_MS: readonly number[] = [0, 200, 500, 1_000, 2_000, 5_000];
+/** A child that lived so long was well; the next restart is at once again. */
+const WELL_AFTER_MS = 30_000;
+const LEAVE_WITHIN_MS = 2_000;
+/** sockaddr_un holds 108 bytes on Linux and 104 elsewhere. */
+const MAX_SOCKET_PATH = 90;
+
+/** Resolves when the port is open. Rejects with PORT_IN_USE, PORT_FORBIDDEN or RTMP_CHILD_EXITED. */
+export async function openRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIngest> {
+  const ingest = new ChildBackedIngest(options);
+  await ingest.open();
+  return ingest;
+}
+
+class ChildBackedIngest implements RtmpIngest {
+  readonly #options: RtmpIngestOptions;
+  readonly #folder: string;
+  readonly #feeds = new Map<string, FeedLink>();
+  #keys: KeyTable;
+  #port: number;
+  #child: RtmpChildProcess | undefined;
+  #starts = 0;
+  #failures = 0;
+  #startedUs = 0;
+  #closing = false;
+  #opening: { resolve: () => void; reject: (error: ServiceError) => void } | undefined;
+  #onChildGone: (() => void) | undefined;
+
+  constructor(options: RtmpIngestOptions) {
+    this.#options = options;
+    this.#port = options.port;
+    this.#keys = hashKeys(options.keys, randomSecret());
+    this.#folder = privateFolder();
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+      this.#startChild();
+    });
+  }
+
+  setKeys(keys: readonly ChannelKeys[]): void {
+    this.#keys = hashKeys(keys, randomSecret());
+    this.#child?.send({ kind: 'keys', keys: this.#keys });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const child = this.#child;
+    if (child !== undefined)
+      await new Promise<void>((resolve) => {
+        this.#onChildGone = resolve;
+        this.#options.clock.after(LEAVE_WITHIN_MS, () => child.kill());
+        child.leave();
+      });
+    this.#endAll('closed');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #startChild(): void {
+    const { clock, metrics, host, limits } = this.#options;
+    metrics.rtmpChildStarts.inc();
+    this.#startedUs = clock.monotonicUs();
+    const hello: ToChild = {
+      kind: 'hello',
+      host,
+      port: this.#port,
+      limits: { ...DEFAULT_RTMP_LIMITS, ...limits },
+      keys: this.#keys,
+    };
+    const path = join(this.#folder, `${this.#starts++}.sock`);
+    const child = new RtmpChildProcess(path, hello, clock, {
+      onMessage: (message) => this.#onMessage(child, message),
+      onExit: (reason) => this.#onExit(reason),
+    });
+    this.#child = child;
+  }
+
+  #onMessage(child: RtmpChildProcess, message: FromChild): void {
+    switch (message.kind) {
+      case 'listening':
+        this.#onListening(message.port);
+        return;
+      case 'listen-failed':
+        this.#onListenFailed(child, message.code, message.message);
+        return;
+      case 'publish-begin':
+        this.#begin(child, message);
+        return;
+      case 'publish-end':
+        this.#feeds.get(message.id)?.publishEnded(message.reason, message.detail);
+        return;
+      case 'refused':
+        this.#options.metrics.refusals.inc({ reason: message.reason });
+        this.#options.log.warn(
+          { code: 'PUBLISH_REFUSED', reason: message.reason, address: message.address },
+          'rtmp connection refused',
+        );
+        this.#options.onRefused(message.reason);
+        return;
+      case 'pong':
+        return;
+    }
+  }
+
+  #onListening(port: number): void {
+    this.#port = port;
+    // Keys that changed between hello and now.
+    this.#child?.send({ kind: 'keys', keys: this.#keys });
+    this.#options.log.info({ port, pid: this.#child?.pid }, 'rtmp listening');
+    this.#opening?.resolve();
+    this.#opening = undefined;
+  }
+
+  #onListenFailed(child: RtmpChildProcess, code: string, message: string): void {
+    const error = listenError(this.#options.host, this.#port, code, message);
+    this.#options.log.error({ code: error.code, reason: error.message, hint: error.hint }, 'rtmp cannot listen');
+    if (this.#opening === undefined) {
+      child.kill(); // A replacement: it is tried again, by and by.
+      return;
+    }
+    this.#fail(error);
+    child.leave();
+  }
+
+  #fail(error: ServiceError): void {
+    this.#closing = true;
+    rmSync(this.#folder, { recursive: true, force: true });
+    this.#opening?.reject(error);
+    this.#opening = undefined;
+  }
+
+  #onExit(reason: string): void {
+    this.#child = undefined;
+    this.#endAll('child-exited');
+    this.#onChildGone?.();
+    if (this.#closing) return;
+    const { clock, log } = this.#options;
+    log.error({ code: 'RTMP_CHILD_EXITED', reason }, 'rtmp child exited');
+    if (this.#opening !== undefined) {
+      this.#fail(
+        new ServiceError('RTMP_CHILD_EXITED', `The RTMP process did not start: ${reason}`, {
+          hint: 'Look at the log, and whether node can start a second process here.',
+        }),
+      );
+      return;
+    }
+    const livedMs = (clock.monotonicUs() - this.#startedUs) / 1000;
+    if (livedMs > WELL_AFTER_MS) this.#failures = 0;
+    const index = Math.min(this.#failures++, RESTART_AFTER_MS.length - 1);
+    clock.after(RESTART_AFTER_MS[index] ?? 0, () => {
+      if (!this.#closing) this.#startChild();
+    });
+  }
+
+  #begin(child: RtmpChildProcess, begin: Extract<FromChild, { kind: 'publish-begin' }>): void {
+    const { clock, metrics, log, limits, onFeed } = this.#options;
+    // The child has ended the channel's former publish before it began this one.
+    for (const former of this.#feeds.values()) if (former.feed.identity.channel === begin.channel) former.finishNow();
+    const link = new FeedLink({
+      identity: { ...identityOf(begin), startedMs: clock.nowMs() },
+      socket: child.dial(begin.id),
+      maxBodyBytes: limits?.maxMediaBytes ?? DEFAULT_RTMP_LIMITS.maxMediaBytes,
+      clock,
+      log: log.child({ channel: begin.channel, publish: begin.id }),
+      onBytes: (bytes) => metrics.ingestBytes.inc({ channel: begin.channel }, bytes),
+      requestClose: (reason) => child.send({ kind: 'close', id: begin.id, reason }),
+      onFinished: () => this.#feeds.delete(begin.id),
+    });
+    this.#feeds.set(begin.id, link);
+    metrics.publishes.inc({ channel: begin.channel });
+    onFeed(link.feed);
+  }
+
+  #endAll(how: 'closed' | 'child-exited'): void {
+    for (const link of [...this.#feeds.values()]) link.finishNow(how);
+  }
+}
+
+function identityOf(begin: { id: string; channel: string; address: string }) {
+  return { id: begin.id, channel: begin.channel, address: begin.address };
+}
+
+/** mkdtemp makes it 0700. A long TMPDIR would not fit a socket address. */
+function privateFolder(): string {
+  const parent = tmpdir().length + '/pitchside-XXXXXX/99999.sock'.length > MAX_SOCKET_PATH ? '/tmp' : tmpdir();
+  return mkdtempSync(join(parent, 'pitchside-'));
+}
+
+function listenError(host: string, port: number, code: string, message: string): ServiceError {
+  if (code === 'EADDRINUSE')
+    return new ServiceError('PORT_IN_USE', `RTMP port ${port} is in use.`, {
+      hint: 'Stop the other program, or choose another port with --rtmp-port.',
+      details: { port },
+    });
+  return new ServiceError(
+    'PORT_FORBIDDEN',
+    code === 'EACCES'
+      ? `RTMP port ${port} may not be opened by this user.`
+      : `RTMP cannot listen on ${host}:${port}: ${message}`,
+    {
+      hint: 'Choose a port above 1023 with --rtmp-port, and an address of this machine.',
+      details: { host, port, cause: code },
+    },
+  );
+}
