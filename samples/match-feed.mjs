@@ -56,7 +56,7 @@ export function beepSource(seconds) {
   const crowd = 'st(1,0.94*ld(1)+0.06*(random(0)-0.5))*(0.3+0.1*sin(t))';
   const beep = '0.4*sin(2*PI*1000*t)*lt(mod(t,2),0.1)';
   const length = seconds === undefined ? '' : `:d=${seconds}`;
-  return `aevalsrc=exprs='${crowd}+${beep}':s=48000:c=mono${length},pan=stereo|c0=c0|c1=c0`;
+  return `aevalsrc=exprs='${crowd}+${beep}':s=48000:c=mono${length},aformat=channel_layouts=stereo`;
 }
 
 /** @param {string} text @returns {never} */
