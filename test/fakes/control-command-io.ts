@@ -1,0 +1,34 @@
+/** The process as a command sees it, in memory: lines are kept, signals are sent by the test. */
+import type { CommandIo } from '../../src/cli/command.ts';
+
+export interface KeptIo extends CommandIo {
+  readonly stdout: string[];
+  readonly stderr: string[];
+  stop(): void;
+  parent: number;
+}
+
+export function keptIo(env: Readonly<Record<string, string>> = {}): KeptIo {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const listeners = new Set<() => void>();
+  return {
+    stdout,
+    stderr,
+    env,
+    workingDirectory: '/',
+    parent: 100,
+    out: (line) => stdout.push(line),
+    err: (line) => stderr.push(line),
+    stop() {
+      for (const listener of [...listeners]) listener();
+    },
+    parentId() {
+      return this.parent;
+    },
+    onStopSignal(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** Doors that open on nothing: a service and an encoder that only note what they are asked. */
+import type { Doors, ServiceOptions } from '../../src/cli/service-door.ts';
+import type { Settings } from '../../src/config/model.ts';
+import type { EncodeCommand, EncodeProcessListener } from '../../src/transcode/model.ts';
+import { type HandClock, handClock } from './control-clock.ts';
+import { type ControlDirectory, channelStatus, controlDirectory } from './control-directory.ts';
+import { keptLog } from './control-quiet-log.ts';
+
+export interface FakeEncode {
+  readonly command: EncodeCommand;
+  readonly listener: EncodeProcessListener;
+  readonly asked: ('end' | 'kill')[];
+  exit(lastLine: string): void;
+}
+
+export interface FakeDoors extends Doors {
+  readonly clock: HandClock;
+  readonly directory: ControlDirectory;
+  readonly started: ServiceOptions[];
+  readonly encodes: FakeEncode[];
+  stops: number;
+  /** Makes the service's stop() hang. */
+  hang: boolean;
+}
+
+export function fakeSettings(changes: Partial<Settings> = {}): Settings {
+  return {
+    http: { host: '0.0.0.0', port: 0 },
+    rtmp: { host: '0.0.0.0', port: 0 },
+    control: { host: '127.0.0.1', port: 0 },
+    dataDirectory: undefined,
+    ffmpegPath: undefined,
+    logLevel: 'silent',
+    channels: [
+      {
+        id: 'match',
+        ladderPath: '/ladders/two-core.yaml',
+        ladder: { name: 'two-core', segmentSeconds: 2, frameRate: 'auto', video: [], audio: [] },
+        keys: [{ name: 'primary', secret: 'S3CRET' }],
+        latency: 'normal',
+        windowMs: 120_000,
+        whenAbsent: 'slate',
+        takeover: 'refuse',
+        reconnectGraceMs: 2000,
+      },
+    ],
+    ...changes,
+  };
+}
+
+export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoors {
+  const clock = handClock();
+  const directory = controlDirectory(() => clock.nowMs(), channelStatus({ onAir: 'slate' }));
+  const doors: FakeDoors = {
+    clock,
+    directory,
+    started: [],
+    encodes: [],
+    stops: 0,
+    hang: false,
+    openLog: () => keptLog(),
+    loadSettings: async () => fakeSettings(),
+    async startService(options) {
+      doors.started.push(options);
+      return {
+        ports: { http: 8080, rtmp: 1935, control: 8081 },
+        directory,
+        async stop() {
+          doors.stops += 1;
+          if (doors.hang) await new Promise(() => undefined);
+        },
+      };
+    },
+    locateFfmpeg: async () => '/usr/bin/ffmpeg',
+    provisionFfmpeg: async () => '/usr/bin/ffmpeg',
+    checkStream: async () => [],
+    startEncode(_path, command, listener) {
+      const encode: FakeEncode = {
+        command,
+        listener,
+        asked: [],
+        exit: (line) => listener.onExit({ code: 1, signal: undefined, lastLines: [line] }),
+      };
+      doors.encodes.push(encode);
+      const ask = (what: 'end' | 'kill') => {
+        encode.asked.push(what);
+        if (what === 'kill') listener.onExit({ code: undefined, signal: 'SIGKILL', lastLines: [] });
+      };
+      return { pid: 1, write: () => true, end: () => ask('end'), kill: () => ask('kill') };
+    },
+    ...changes,
+  };
+  return doors;
+}
