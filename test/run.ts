@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { provideTestPrograms, testEnvironment } from './provision/install.ts';
+import { provideTestPrograms } from './provision/install.ts';
 import { outcomeTable, type ProjectOutcome, projectOutcome } from './provision/outcome.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
@@ -30,12 +30,17 @@ function readIfThere(file: string): string | undefined {
 }
 
 /** One project in a process of its own: what it leaves behind cannot disturb the next. */
-async function runProject(project: string, reportFile: string, signal: AbortSignal): Promise<ProjectOutcome> {
+async function runProject(
+  project: string,
+  reportFile: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<ProjectOutcome> {
   const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   const args = [vitest, 'run', '--config', 'test/vitest.config.ts', '--project', project];
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
   const startMs = performance.now();
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env: testEnvironment() });
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });
   const stop = (): void => {
     child.kill('SIGTERM');
   };
@@ -54,9 +59,9 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: { long: { type: 'boolean', default: false } } });
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
-  const problem = await provideTestPrograms((line) => console.log(`test: ${line}`), interrupt.signal);
-  if (problem !== undefined) {
-    console.error(`test: ${problem}`);
+  const programs = await provideTestPrograms((line) => console.log(`test: ${line}`), interrupt.signal);
+  if (programs.kind === 'problem') {
+    console.error(`test: ${programs.says}`);
     return 2;
   }
   const projects = ['unit', 'contract', 'e2e', 'browser', ...(values.long ? ['long'] : [])];
@@ -66,7 +71,9 @@ async function main(): Promise<number> {
     for (const project of projects) {
       if (interrupt.signal.aborted) return 130;
       console.log(`\ntest: project ${project}`);
-      outcomes.push(await runProject(project, path.join(folder, `${project}.json`), interrupt.signal));
+      outcomes.push(
+        await runProject(project, path.join(folder, `${project}.json`), programs.environment, interrupt.signal),
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

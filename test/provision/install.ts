@@ -4,41 +4,51 @@
  */
 import path from 'node:path';
 import { findProgram, type InstallResult, runInstallCommand, thisMachine } from '../../src/cli/install-step.ts';
+import { locateFfmpeg } from '../../src/transcode/locate.ts';
 import { DAEMON_FOLDERS, NEEDED_PROGRAMS, planPrograms } from './programs.ts';
 
-/** FFMPEG_PATH names the ffmpeg, and the ffprobe beside it where there is one; all else is found along PATH. */
-function findNeeded(name: string): string | undefined {
-  const { PATH, FFMPEG_PATH } = process.env;
-  if (name === 'ffmpeg' && FFMPEG_PATH) return FFMPEG_PATH;
-  const beside = FFMPEG_PATH ? [path.dirname(FFMPEG_PATH)] : [];
-  return findProgram(name, PATH, [...DAEMON_FOLDERS, ...beside]);
+/** A look at the machine: the ffmpeg that works is found by the service's own search, all else along PATH. */
+async function lookAround(): Promise<{
+  find: (name: string) => string | undefined;
+  ffmpegProblem: string | undefined;
+}> {
+  const ffmpeg = await locateFfmpeg({ setting: undefined, environment: process.env });
+  const ffmpegPath = ffmpeg.kind === 'found' ? ffmpeg.path : undefined;
+  const beside = ffmpegPath === undefined ? [] : [path.dirname(ffmpegPath)];
+  const find = (name: string): string | undefined =>
+    name === 'ffmpeg' ? ffmpegPath : findProgram(name, process.env['PATH'], [...DAEMON_FOLDERS, ...beside]);
+  return { find, ffmpegProblem: ffmpeg.kind === 'found' ? undefined : ffmpeg.message };
 }
 
-/**
- * @returns undefined when everything is there, else what is wrong and what to do
- */
-export async function provideTestPrograms(
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const plan = planPrograms(NEEDED_PROGRAMS, findNeeded, thisMachine());
-  if (plan.kind === 'nothing') return undefined;
-  if (plan.kind === 'impossible') return plan.says;
+/** Everything is there, and where; or what is wrong and what to do about it. */
+export type TestPrograms =
+  | { readonly kind: 'ready'; readonly environment: NodeJS.ProcessEnv }
+  | { readonly kind: 'problem'; readonly says: string };
+
+export async function provideTestPrograms(say: (line: string) => void, signal: AbortSignal): Promise<TestPrograms> {
+  const before = await lookAround();
+  // Somebody named an ffmpeg that is of no use: installing another would not change what they named.
+  if (process.env['FFMPEG_PATH'] && before.ffmpegProblem !== undefined)
+    return { kind: 'problem', says: before.ffmpegProblem };
+  const plan = planPrograms(NEEDED_PROGRAMS, before.find, thisMachine());
+  if (plan.kind === 'nothing') return { kind: 'ready', environment: testEnvironment(before.find) };
+  if (plan.kind === 'impossible') return { kind: 'problem', says: plan.says };
   say(plan.says);
   const results: InstallResult[] = [];
   for (const command of [plan.update, plan.install]) {
     say(`running ${command.command} ${command.args[0]} (at most ${command.limitMs / 1000} s)`);
     results.push(await runInstallCommand(command, signal));
   }
-  const left = planPrograms(NEEDED_PROGRAMS, findNeeded, { ...thisMachine(), root: false });
-  if (left.kind !== 'impossible') return undefined;
+  const after = await lookAround();
+  const left = planPrograms(NEEDED_PROGRAMS, after.find, { ...thisMachine(), root: false });
+  if (left.kind !== 'impossible') return { kind: 'ready', environment: testEnvironment(after.find) };
   const reasons = results.flatMap((result) => (result.ok ? [] : [result.why]));
-  return `apt-get: ${reasons.join('; ') || 'no error'}. Still ${left.says}`;
+  return { kind: 'problem', says: `apt-get: ${reasons.join('; ') || 'no error'}. Still ${left.says}` };
 }
 
 /** The environment of the test runs: daemons on PATH, and one ffmpeg for all, whatever else is installed. */
-export function testEnvironment(): NodeJS.ProcessEnv {
-  const ffmpegPath = findNeeded('ffmpeg');
+function testEnvironment(find: (name: string) => string | undefined): NodeJS.ProcessEnv {
   const folders = [process.env['PATH'], ...DAEMON_FOLDERS].join(path.delimiter);
+  const ffmpegPath = find('ffmpeg');
   return { ...process.env, PATH: folders, ...(ffmpegPath === undefined ? {} : { FFMPEG_PATH: ffmpegPath }) };
 }
