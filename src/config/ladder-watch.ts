@@ -32,10 +32,12 @@ export interface LadderWatch {
   close(): Promise<void>;
 }
 
-/** An editor's save is several events within a few milliseconds. */
-const SETTLE_MS = 200;
-/** Saved by delete and write, the file may be away for longer than that; only then is it called gone. */
+/** A save is over when nothing has happened for this long, and the same is read again as long after that: 200 ms in all. */
+const QUIET_MS = 100;
+/** Saved by delete and write, the file may be away for a while; only then is it called gone. */
 const GONE_MS = 1000;
+/** Network and desktop mounts send no events, and a folder that was replaced loses its watch. */
+const RECHECK_MS = 10_000;
 
 /** Resolves when the folders are watched and every file that is not `known` has been read. */
 export async function watchLadders(options: LadderWatchOptions): Promise<LadderWatch> {
@@ -47,20 +49,27 @@ export async function watchLadders(options: LadderWatchOptions): Promise<LadderW
   let cancel: (() => void) | undefined;
   let reading = Promise.resolve();
 
-  const check = (mayBeGone: boolean): void => {
-    reading = reading.then(async () => {
-      for (const one of watched) {
-        if (closed) return;
-        if ((await one.check(mayBeGone, () => closed)) === 'gone' && !closed && cancel === undefined)
-          settle(GONE_MS, true);
-      }
-    });
+  const check = (mode: CheckMode): void => {
+    reading = reading
+      .then(() => checkAll(mode))
+      .catch((thrown: unknown) => {
+        log.error({ error: messageOf(thrown) }, 'what was called about a ladder file has failed');
+        if (!closed) checkAfter(RECHECK_MS, 'usual');
+      });
   };
-  const settle = (delayMs: number, mayBeGone: boolean): void => {
+  const checkAll = async (mode: CheckMode): Promise<void> => {
+    const outcomes: CheckOutcome[] = [];
+    for (const one of watched) if (!closed) outcomes.push(await one.check(mode, () => closed));
+    if (closed || cancel !== undefined) return;
+    if (outcomes.includes('unsettled')) checkAfter(QUIET_MS, 'usual');
+    else if (outcomes.includes('gone')) checkAfter(GONE_MS, 'may-be-gone');
+    else checkAfter(RECHECK_MS, 'usual');
+  };
+  const checkAfter = (delayMs: number, mode: CheckMode): void => {
     cancel?.();
     cancel = clock.after(delayMs, () => {
       cancel = undefined;
-      check(mayBeGone);
+      check(mode);
     });
   };
 
@@ -69,10 +78,12 @@ export async function watchLadders(options: LadderWatchOptions): Promise<LadderW
     ignoreInitial: true,
     ignored: (path) => !folders.includes(path) && !files.includes(path) && !isLinkOfMountedConfiguration(path),
   });
-  watcher.on('all', () => settle(SETTLE_MS, false));
+  watcher.on('all', () => {
+    if (!closed) checkAfter(QUIET_MS, 'usual');
+  });
   watcher.on('error', (error) => log.error({ error: messageOf(error) }, 'watching ladder files failed'));
   await new Promise<void>((ready) => watcher.once('ready', () => ready()));
-  check(true);
+  check('first');
   await reading;
   return {
     async close() {
@@ -89,45 +100,64 @@ function isLinkOfMountedConfiguration(path: string): boolean {
   return path.endsWith('/..data');
 }
 
+/** `first` acts on what it reads at once, the others only on what they have read twice. */
+type CheckMode = 'first' | 'usual' | 'may-be-gone';
+type CheckOutcome = 'settled' | 'unsettled' | 'gone';
+type Verdict =
+  | { readonly kind: 'good'; readonly ladder: Ladder }
+  | { readonly kind: 'bad'; readonly problems: readonly string[] };
+
 interface WatchedFile {
-  /** `gone`: there is no file now, and it was not yet called gone. */
-  check(mayBeGone: boolean, isClosed: () => boolean): Promise<'read' | 'gone'>;
+  check(mode: CheckMode, isClosed: () => boolean): Promise<CheckOutcome>;
 }
 
-function watchedFile(file: string, { known, log, onLadder, onBad, onRecovered }: LadderWatchOptions): WatchedFile {
-  let inForce = known?.get(file);
-  let reported: readonly string[] | undefined;
+function watchedFile(file: string, options: LadderWatchOptions): WatchedFile {
+  const { log } = options;
+  let inForce = options.known?.get(file);
+  let acted: Verdict | undefined = inForce === undefined ? undefined : { kind: 'good', ladder: inForce };
+  let seen: Verdict | undefined;
 
-  const bad = (problems: readonly string[]): void => {
-    if (isDeepStrictEqual(problems, reported)) return;
-    reported = problems;
-    log.warn({ file, problems }, 'ladder file is bad, the last good one stays in force');
-    onBad(file, problems);
-  };
-  const good = (ladder: Ladder): void => {
-    const wasBad = reported !== undefined;
-    reported = undefined;
-    const before = inForce;
-    inForce = ladder;
-    if (before === undefined && !wasBad) return;
-    if (!isDeepStrictEqual(ladder, before)) {
-      log.info({ file }, 'ladder file has changed');
-      onLadder(file, ladder);
-    } else if (wasBad) {
+  const act = (verdict: Verdict): void => {
+    const before = acted;
+    acted = verdict;
+    if (verdict.kind === 'bad') {
+      log.warn({ file, problems: verdict.problems }, 'ladder file is bad, the last good one stays in force');
+      options.onBad(file, verdict.problems);
+    } else if (before === undefined) inForce = verdict.ladder;
+    else if (isDeepStrictEqual(verdict.ladder, inForce)) {
       log.info({ file }, 'ladder file is good again');
-      onRecovered?.(file);
+      options.onRecovered?.(file);
+    } else {
+      inForce = verdict.ladder;
+      log.info({ file }, 'ladder file has changed');
+      options.onLadder(file, verdict.ladder);
     }
   };
   return {
-    async check(mayBeGone, isClosed) {
-      const reading = await readLadderFile(file, file);
-      if (isClosed()) return 'read';
-      if (reading.kind === 'ok') good(reading.ladder);
-      else if (reading.kind === 'bad') bad(reading.problems);
-      else if (reading.kind === 'unknown') bad([`${file}: ${reading.text}`]);
-      else if (mayBeGone) bad([`${file}: the file is gone; put it back, or change the settings`]);
-      else return 'gone';
-      return 'read';
+    async check(mode, isClosed) {
+      const found = await read(file);
+      if (isClosed()) return 'settled';
+      const gone = found === 'gone';
+      const verdict: Verdict = gone ? { kind: 'bad', problems: [goneText(file)] } : found;
+      if (isDeepStrictEqual(verdict, acted)) return 'settled';
+      if (gone && mode === 'usual') return 'gone';
+      // A file caught while it is being written reads differently a moment later.
+      const settled = gone || mode === 'first' || isDeepStrictEqual(verdict, seen);
+      seen = verdict;
+      if (!settled) return 'unsettled';
+      act(verdict);
+      return 'settled';
     },
   };
+}
+
+function goneText(file: string): string {
+  return `${file}: the file is gone; put it back, or change the settings`;
+}
+
+async function read(file: string): Promise<Verdict | 'gone'> {
+  const reading = await readLadderFile(file, file);
+  if (reading.kind === 'ok') return { kind: 'good', ladder: reading.ladder };
+  if (reading.kind === 'bad') return { kind: 'bad', problems: reading.problems };
+  return reading.kind === 'missing' ? 'gone' : { kind: 'bad', problems: [`${file}: ${reading.text}`] };
 }

@@ -32,8 +32,9 @@ export function parseDurationMs(text: string): number | undefined {
   return figure === undefined || factor === undefined ? undefined : Math.round(Number(figure) * factor);
 }
 
-/** `2800k`, `2996k`, `999`: the way ladders write them. */
+/** `999`, `2800k`, `100M`: the way ladders write them. */
 export function formatBits(bits: number): string {
+  if (bits >= 10_000_000) return `${Math.round(bits / 100_000) / 10}M`;
   return bits >= 1000 ? `${Math.round(bits / 100) / 10}k` : String(bits);
 }
 

@@ -38,6 +38,7 @@ export function checkShape<T>(
   const result = schema.safeParse(value);
   if (result.success) return { kind: 'ok', value: result.data };
   const root = z.toJSONSchema(schema, { io: 'input' }) as SchemaNode;
+  const blamed = new Set<string>();
   const problems = result.error.issues.flatMap((issue): Problem[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => {
@@ -50,6 +51,10 @@ export function checkShape<T>(
           });
         return source.problem(path, unknownKeyText(key, knownKeys(root, issue.path)), { target: 'key' });
       });
+    // zod measures the length of a text where a list belongs: one value, one problem.
+    const at = JSON.stringify(issue.path);
+    if (blamed.has(at)) return [];
+    blamed.add(at);
     const got = valueAt(value, issue.path);
     const planned = notYet(issue.path, got);
     if (planned !== undefined) return [source.problem(issue.path, planned, { code: 'CONFIG_NOT_YET' })];
@@ -104,7 +109,7 @@ function wrongValueText(
 }
 
 function expectedText(node: SchemaNode | undefined): string {
-  if (node?.enum !== undefined) return `one of ${node.enum.map(String).join(', ')}`;
+  if (node?.enum !== undefined) return `${node.enum.length > 1 ? 'one of ' : ''}${node.enum.map(String).join(', ')}`;
   if (node?.const !== undefined) return String(node.const);
   return node?.title ?? 'another value';
 }
@@ -113,8 +118,9 @@ function kindOf(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (typeof value === 'boolean') return 'true or false';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number';
+  if (typeof value === 'boolean') return 'a boolean';
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? 'a whole number' : Number.isFinite(value) ? 'a fraction' : 'no finite number';
   return 'text';
 }
 

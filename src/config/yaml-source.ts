@@ -76,7 +76,7 @@ export function readYaml(text: string, file: string, options: YamlOptions): Yaml
       lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) return bad(faults.map((fault) => problem(at(fault.pos[0]), [], syntaxText(fault))));

@@ -1,0 +1,420 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: settings files write variables that way.
+// Settings: order of the layers, what they mean together, secrets that never appear. Files are real, in a folder of the test's own.
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Settings } from '../../../src/config/model.ts';
+import { redactSettings } from '../../../src/config/redact-settings.ts';
+import { loadSettings, type SettingsInput, type SettingsReading } from '../../../src/config/settings.ts';
+import { SETTINGS_FLAGS } from '../../../src/config/settings-overrides.ts';
+import { ensureStreamKey, withStreamKeys } from '../../../src/config/stream-key.ts';
+
+let base = '';
+let cwd = '';
+let count = 0;
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'pitchside-settings-'));
+});
+afterAll(() => rm(base, { recursive: true }));
+beforeEach(async () => {
+  cwd = join(base, String(count++));
+  await mkdir(cwd);
+});
+
+const HOME = { HOME: '/home/op' };
+
+async function load(file: string | undefined, rest: Partial<SettingsInput> = {}): Promise<SettingsReading> {
+  if (file === undefined) return loadSettings({ flags: {}, env: HOME, cwd, ...rest });
+  await writeFile(join(cwd, 's.yaml'), file);
+  return loadSettings({ flags: {}, env: HOME, cwd, configFile: 's.yaml', ...rest });
+}
+
+async function good(file: string | undefined, rest: Partial<SettingsInput> = {}): Promise<Settings> {
+  const reading = await load(file, rest);
+  if (reading.kind === 'bad') throw new Error(reading.problems.join('\n'));
+  return reading.settings;
+}
+
+async function problems(file: string | undefined, rest: Partial<SettingsInput> = {}): Promise<readonly string[]> {
+  const reading = await load(file, rest);
+  return reading.kind === 'bad' ? reading.problems : ['(none)'];
+}
+
+describe('without a settings file', () => {
+  test('there is one channel, match, with the ladder two-core and no key yet', async () => {
+    const settings = await good(undefined);
+    expect(redactSettings(settings)).toMatchObject({
+      http: { host: '0.0.0.0', port: 8080 },
+      rtmp: { host: '0.0.0.0', port: 1935 },
+      control: { host: '127.0.0.1', port: 8081 },
+      dataDirectory: '/home/op/.local/state/pitchside',
+      logLevel: 'info',
+      channels: [
+        {
+          id: 'match',
+          ladder: 'two-core',
+          keys: [],
+          latency: 'normal',
+          windowMs: 120_000,
+          whenAbsent: 'slate',
+          takeover: 'refuse',
+          reconnectGraceMs: 2000,
+        },
+      ],
+    });
+    expect(settings.ffmpegPath).toBeUndefined();
+  });
+
+  test('PITCHSIDE_STREAM_KEY is the key of the channel', async () => {
+    const { channels } = await good(undefined, { env: { ...HOME, PITCHSIDE_STREAM_KEY: 'correct-horse' } });
+    expect(channels[0]?.keys).toEqual([{ name: 'primary', secret: 'correct-horse' }]);
+  });
+
+  test('--ladder takes a shipped name, or a path relative to the current folder', async () => {
+    expect((await good(undefined, { flags: { ladder: 'hd-sports' } })).channels[0]?.ladder.name).toBe('hd-sports');
+    await writeFile(join(cwd, 'own.yaml'), 'video: [{ id: a, height: 90, bitrate: 100k }]');
+    const { channels } = await good(undefined, { flags: { ladder: './own.yaml' } });
+    expect(channels[0]).toMatchObject({ ladderPath: join(cwd, 'own.yaml'), ladder: { name: 'own' } });
+  });
+
+  test('an unknown ladder lists the shipped ones and has the code LADDER_UNKNOWN', async () => {
+    expect(await load(undefined, { flags: { ladder: 'two-cores' } })).toEqual({
+      kind: 'bad',
+      code: 'LADDER_UNKNOWN',
+      problems: [
+        '--ladder: there is no shipped ladder of this name; did you mean two-core? shipped are hd, hd-sports, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      ],
+    });
+  });
+
+  test('XDG_STATE_HOME moves the data directory, a relative one is ignored (XDG Base Directory 0.8)', async () => {
+    const at = async (state: string) =>
+      (await good(undefined, { env: { ...HOME, XDG_STATE_HOME: state } })).dataDirectory;
+    expect(await at('/state')).toBe('/state/pitchside');
+    expect(await at('state')).toBe('/home/op/.local/state/pitchside');
+  });
+
+  test('--data none keeps nothing, another --data is relative to the current folder', async () => {
+    expect((await good(undefined, { flags: { data: 'none' } })).dataDirectory).toBeUndefined();
+    expect((await good(undefined, { flags: { data: 'd' } })).dataDirectory).toBe(join(cwd, 'd'));
+  });
+});
+
+describe('the order is defaults < file < PITCHSIDE_* < flags', () => {
+  const file = 'http: { host: 10.0.0.1, port: 1 }\nlogLevel: warn\nffmpeg: bin/ffmpeg\ndata: keep\n';
+
+  test('for every layer', async () => {
+    const env = { ...HOME, PITCHSIDE_PORT: '2', PITCHSIDE_LOG_LEVEL: 'error' };
+    expect((await good(undefined)).http.port).toBe(8080);
+    expect((await good(file)).http.port).toBe(1);
+    expect((await good(file, { env })).http.port).toBe(2);
+    expect((await good(file, { env, flags: { port: '0' } })).http).toEqual({ host: '10.0.0.1', port: 0 });
+    expect((await good(file)).logLevel).toBe('warn');
+    expect((await good(file, { env })).logLevel).toBe('error');
+    expect((await good(file, { env, flags: { 'log-level': 'debug' } })).logLevel).toBe('debug');
+  });
+
+  test('paths in the file are relative to the file, on the command line to the current folder', async () => {
+    await mkdir(join(cwd, 'etc'));
+    await writeFile(join(cwd, 'etc/s.yaml'), file);
+    const flags = { config: 'etc/s.yaml' };
+    expect(await good(undefined, { flags })).toMatchObject({
+      ffmpegPath: join(cwd, 'etc/bin/ffmpeg'),
+      dataDirectory: join(cwd, 'etc/keep'),
+    });
+    expect(await good(undefined, { flags: { ...flags, ffmpeg: 'ff', data: 'x' } })).toMatchObject({
+      ffmpegPath: join(cwd, 'ff'),
+      dataDirectory: join(cwd, 'x'),
+    });
+  });
+
+  test('an empty variable counts as not set', async () => {
+    expect((await good(undefined, { env: { ...HOME, PITCHSIDE_PORT: '', PITCHSIDE_STREAM_KEY: '' } })).http.port).toBe(
+      8080,
+    );
+  });
+
+  test('every flag has its variable', () => {
+    expect(SETTINGS_FLAGS.map(({ flag, variable }) => `--${flag} ${variable}`)).toEqual([
+      '--config PITCHSIDE_CONFIG',
+      '--host PITCHSIDE_HOST',
+      '--port PITCHSIDE_PORT',
+      '--rtmp-host PITCHSIDE_RTMP_HOST',
+      '--rtmp-port PITCHSIDE_RTMP_PORT',
+      '--control-host PITCHSIDE_CONTROL_HOST',
+      '--control-port PITCHSIDE_CONTROL_PORT',
+      '--ladder PITCHSIDE_LADDER',
+      '--data PITCHSIDE_DATA',
+      '--ffmpeg PITCHSIDE_FFMPEG',
+      '--log-level PITCHSIDE_LOG_LEVEL',
+    ]);
+  });
+
+  test('wrong flags and variables are named, all at once', async () => {
+    const flags = { port: '70000', 'rtmp-port': '-1', host: 'a b', 'log-level': 'loud', data: true };
+    expect(await problems(undefined, { flags, env: { ...HOME, PITCHSIDE_CONTROL_PORT: 'tcp://10.0.0.1:80' } })).toEqual(
+      [
+        '--host: "a b" does not fit; expected an address to listen on without port, for example 0.0.0.0, ::, 127.0.0.1',
+        '--port: "70000" is no port; expected a port from 0 (any free one) to 65535, for example 8080',
+        '--rtmp-port: "-1" is no port; expected a port from 0 (any free one) to 65535, for example 8080',
+        'PITCHSIDE_CONTROL_PORT: "tcp://10.0.0.1:80" was set by Kubernetes for a Service of this name (set enableServiceLinks: false); expected a port from 0 (any free one) to 65535, for example 8080',
+        '--data: has no value; write --data FOLDER',
+        '--log-level: "loud" does not fit; expected one of debug, info, warn, error, silent',
+      ],
+    );
+  });
+
+  test('two listeners on one port are refused, any number on 0 are not', async () => {
+    expect(await problems('http: { port: 8081 }\n')).toEqual([
+      'ports: http and control both want port 8081; give each its own, or 0 for any free one',
+    ]);
+    const flags = { port: '0', 'rtmp-port': '0', 'control-port': '0' };
+    expect((await good(undefined, { flags })).control.port).toBe(0);
+  });
+});
+
+describe('the channels block', () => {
+  test('with every key', async () => {
+    await writeFile(join(cwd, 'own.yaml'), 'video: [{ id: a, height: 90, bitrate: 100k }]');
+    const { channels } = await good(
+      [
+        'channels:',
+        '  final:',
+        '    ladder: ./own.yaml',
+        '    keys: { main: "${MAIN}", backup: backup-secret }',
+        '    latency: normal',
+        '    window: 15m',
+        '    whenAbsent: slate',
+        '    takeover: refuse',
+        '    reconnectGrace: 500ms',
+        '  b2: {}',
+      ].join('\n'),
+      { env: { ...HOME, MAIN: 'main-secret' } },
+    );
+    expect(channels).toMatchObject([
+      {
+        id: 'final',
+        ladder: { name: 'own' },
+        keys: [
+          { name: 'main', secret: 'main-secret' },
+          { name: 'backup', secret: 'backup-secret' },
+        ],
+        windowMs: 900_000,
+        reconnectGraceMs: 500,
+      },
+      { id: 'b2', ladder: { name: 'two-core' }, keys: [], windowMs: 120_000 },
+    ]);
+  });
+
+  test('what is planned is refused by name with "not yet" and CONFIG_NOT_YET, never ignored', async () => {
+    const reading = await load(
+      'rtmps: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    latency: low\n    whenAbsent: gap\n    takeover: replace\n    window: 4h\n    absentTimeout: 10m\n  b: { latency: ultra }\n',
+    );
+    expect(reading).toEqual({
+      kind: 'bad',
+      code: 'CONFIG_NOT_YET',
+      problems: [
+        's.yaml:1:1 rtmps: not yet: RTMPS (put a TLS proxy in front of the RTMP port)',
+        's.yaml:2:9 http.tls: not yet: TLS (put a TLS proxy in front of this port)',
+        's.yaml:5:14 channels.a.latency: not yet: latency: low; today it is normal',
+        's.yaml:6:17 channels.a.whenAbsent: not yet: whenAbsent: gap; today it is slate',
+        's.yaml:7:15 channels.a.takeover: not yet: takeover: replace; today it is refuse',
+        's.yaml:8:13 channels.a.window: not yet: a window above 15m; today it is 15m at most',
+        's.yaml:9:5 channels.a.absentTimeout: not yet: absentTimeout; a channel without a publisher shows its slate until the service ends',
+        's.yaml:10:17 channels.b.latency: not yet: latency: ultra; today it is normal',
+      ],
+    });
+  });
+
+  test('mistakes of every kind are listed at once, without any secret', async () => {
+    const lines = await problems(
+      'chanels: {}\nhttp: { port: http }\nlogLevel: loud\nchannels:\n  Match_1: {}\n  a: { window: 120, ladder: 7, latency: fast, reconnectGrace: 1h }\n  b: { keys: { x: hunter2 } }\n  c: { keys: secret-in-the-wrong-place }\n  d: { keys: { x: "a b c d e f g" }, window: 5s }\n',
+    );
+    expect(lines).toEqual([
+      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, control, data, ffmpeg, logLevel, channels',
+      's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
+      's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
+      's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
+      's.yaml:6:16 channels.a.window: 120 is a whole number; expected a duration from 20s to 15m, for example 2m',
+      's.yaml:6:29 channels.a.ladder: 7 is a whole number; expected the name of a shipped ladder or a path, for example two-core or ./my-ladder.yaml',
+      's.yaml:6:41 channels.a.latency: fast does not fit; expected normal',
+      's.yaml:6:63 channels.a.reconnectGrace: 1h is too long; expected a duration from 0ms to 10s, for example 2s',
+      's.yaml:7:19 channels.b.keys.x: does not fit; expected 8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)',
+      's.yaml:8:14 channels.c.keys: is text; expected a mapping of names to secrets such as { primary: SECRET }',
+      's.yaml:9:19 channels.d.keys.x: does not fit; expected 8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)',
+      's.yaml:9:46 channels.d.window: 5s is too short; expected a duration from 20s to 15m, for example 2m',
+    ]);
+  });
+
+  test('a file without channels in its block is refused', async () => {
+    expect(await problems('channels: {}\n')).toEqual([
+      's.yaml:1:11 channels: has no channel; expected a mapping of channel ids to channels such as { match: { ladder: two-core } }',
+    ]);
+  });
+
+  test('one secret in two channels is refused, for nobody could tell whose feed it is', async () => {
+    const lines = await problems(
+      'channels:\n  a: { keys: { x: same-secret } }\n  b: { keys: { y: same-secret, z: "${S}" } }\n  long-name: {}\n',
+      { env: { ...HOME, S: 'long-name' } },
+    );
+    expect(lines).toEqual([
+      's.yaml:3:19 channels.b.keys.y: the same secret as in channel a; every channel needs its own, or nobody knows whose feed it is',
+      's.yaml:3:35 channels.b.keys.z: the secret is the id of a channel; take a long random one',
+    ]);
+  });
+
+  test('an undefined, empty or malformed variable is a problem that names it', async () => {
+    const file = 'channels:\n  a: { keys: { x: "${NOPE}", y: "${EMPTY}", z: "${A:-b}" } }\n';
+    expect(await problems(file, { env: { ...HOME, EMPTY: '' } })).toEqual([
+      's.yaml:2:19 channels.a.keys.x: the environment variable NOPE is not set; set it before the start',
+      's.yaml:2:33 channels.a.keys.y: the environment variable EMPTY is empty; set it before the start',
+      's.yaml:2:48 channels.a.keys.z: not a variable; write ${NAME}, or $${ for plain ${',
+    ]);
+  });
+
+  test('$${ stands for the characters ${ themselves', async () => {
+    expect((await good('data: "/srv/$${x}/${USER}"\n', { env: { ...HOME, USER: 'op' } })).dataDirectory).toBe(
+      '/srv/${x}/op',
+    );
+  });
+
+  test('a value that came from the environment is never shown, only its variable', async () => {
+    const lines = await problems('logLevel: "${LEVEL}"\n', { env: { ...HOME, LEVEL: 'very-secret' } });
+    expect(lines).toEqual([
+      's.yaml:1:11 logLevel: "${LEVEL}" does not fit; expected one of debug, info, warn, error, silent',
+    ]);
+  });
+
+  test('an unknown ladder is reported at its place, a bad one by the places in its own file', async () => {
+    await writeFile(join(cwd, 'bad.yaml'), 'video: 1\n');
+    expect(
+      await problems('channels:\n  a: { ladder: hd-sport }\n  b: { ladder: bad.yaml }\n  c: { ladder: ./gone.yaml }\n'),
+    ).toEqual([
+      's.yaml:2:16 channels.a.ladder: there is no shipped ladder of this name; did you mean hd-sports? shipped are hd, hd-sports, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      's.yaml:4:16 channels.c.ladder: there is no file gone.yaml; shipped are hd, hd-sports, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      'bad.yaml:1:8 video: 1 is a whole number; expected a list of 1 to 10 video renditions',
+    ]);
+  });
+
+  test('--ladder and PITCHSIDE_STREAM_KEY are refused where they could mean several channels', async () => {
+    const rest = { flags: { ladder: 'sd' }, env: { ...HOME, PITCHSIDE_STREAM_KEY: 'correct-horse' } };
+    expect(await problems('channels: { a: {}, b: {} }\n', rest)).toEqual([
+      'PITCHSIDE_STREAM_KEY: would be the key of a and b; give each channel its own keys',
+      '--ladder: there are several channels; name the ladder of each in the settings file',
+    ]);
+    expect((await good('channels: { a: {} }\n', rest)).channels[0]).toMatchObject({
+      ladder: { name: 'sd' },
+      keys: [{ secret: 'correct-horse' }],
+    });
+  });
+
+  test('a file that is missing, a folder, binary or too large is a problem with its reason', async () => {
+    expect(await load(undefined, { configFile: 'gone.yaml' })).toEqual({
+      kind: 'bad',
+      code: 'CONFIG_UNREADABLE',
+      problems: ['gone.yaml: the settings: there is no such file; check the name'],
+    });
+    expect(await problems(undefined, { configFile: '/dev/null' })).toEqual([
+      '/dev/null: the settings: it is no ordinary file; name a YAML file',
+    ]);
+    await writeFile(join(cwd, 'binary.yaml'), Buffer.from([0x61, 0xff, 0xfe]));
+    expect(await problems(undefined, { configFile: 'binary.yaml' })).toEqual([
+      'binary.yaml: the settings: it is not UTF-8 text; save it as UTF-8',
+    ]);
+    expect(await problems('# x\n'.repeat(260_000))).toEqual([
+      's.yaml:1:1: the file is larger than 1 MB; this is not a file that a person wrote for this',
+    ]);
+  });
+
+  test('no text makes it throw', async () => {
+    const soup = fc
+      .array(
+        fc.constantFrom(
+          'channels:',
+          '\n  ',
+          ' a',
+          ': ',
+          '{',
+          '}',
+          '[',
+          'keys',
+          '${',
+          '}',
+          '- ',
+          '1',
+          '"',
+          'http',
+          '*a',
+          '&a ',
+        ),
+        {
+          maxLength: 40,
+        },
+      )
+      .map((parts) => parts.join(''));
+    await fc.assert(
+      fc.asyncProperty(soup, async (text) => {
+        const reading = await load(text);
+        if (reading.kind === 'bad') expect(reading.problems.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+test('redacted settings hold no secret', async () => {
+  const settings = await good('channels: { a: { keys: { main: top-secret-1 } } }\n');
+  const text = JSON.stringify(redactSettings(settings));
+  expect(text).not.toContain('top-secret-1');
+  expect(text).toContain('"keys":[{"name":"main","secret":"***"}]');
+});
+
+describe('the stream key of a channel without keys', () => {
+  test('is made once, kept for this user alone, and the same at the next start', async () => {
+    const data = join(cwd, 'state/pitchside');
+    const first = await ensureStreamKey(data, 'match');
+    expect(first).toMatchObject({ made: true, file: join(data, 'keys/match.key') });
+    expect(first.key.secret).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    expect((await stat(data)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(data, 'keys/match.key'))).mode & 0o777).toBe(0o600);
+    expect(await ensureStreamKey(data, 'match')).toEqual({ ...first, made: false });
+    expect((await ensureStreamKey(data, 'other')).key.secret).not.toBe(first.key.secret);
+  });
+
+  test('is one and the same for two services that start at once', async () => {
+    const made = await Promise.all(Array.from({ length: 8 }, () => ensureStreamKey(cwd, 'match')));
+    expect(new Set(made.map(({ key }) => key.secret)).size).toBe(1);
+    expect(made.filter((one) => one.made)).toHaveLength(1);
+  });
+
+  test('is made anew at each start when nothing is kept', async () => {
+    const [a, b] = [await ensureStreamKey(undefined, 'match'), await ensureStreamKey(undefined, 'match')];
+    expect(a.file).toBeUndefined();
+    expect(a.key.secret).not.toBe(b.key.secret);
+  });
+
+  test('fails with DATA_DIRECTORY and what to do when the folder cannot be used or the file is damaged', async () => {
+    await writeFile(join(cwd, 'file'), '');
+    await expect(ensureStreamKey(join(cwd, 'file'), 'match')).rejects.toMatchObject({
+      code: 'DATA_DIRECTORY',
+      hint: expect.stringContaining('--data FOLDER'),
+    });
+    await mkdir(join(cwd, 'keys'));
+    await writeFile(join(cwd, 'keys/match.key'), 'short\n');
+    await expect(ensureStreamKey(cwd, 'match')).rejects.toMatchObject({
+      code: 'DATA_DIRECTORY',
+      hint: expect.stringContaining('delete it'),
+    });
+    expect(await readFile(join(cwd, 'keys/match.key'), 'utf8')).toBe('short\n');
+  });
+
+  test('is filled into the settings only where a channel has none', async () => {
+    const settings = await good('data: d\nchannels: { a: { keys: { x: has-its-own } }, b: {} }\n');
+    const { settings: complete, filled } = await withStreamKeys(settings);
+    expect([...filled.keys()]).toEqual(['b']);
+    expect(complete.channels.map(({ keys }) => keys[0]?.secret)).toEqual(['has-its-own', filled.get('b')?.key.secret]);
+  });
+});
