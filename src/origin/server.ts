@@ -39,7 +39,7 @@ export interface OriginLimits {
   readonly closeMs: number;
 }
 
-export const ORIGIN_LIMITS: OriginLimits = {
+const ORIGIN_LIMITS: OriginLimits = {
   waiters: 5000,
   connections: 10_000,
   pipelined: 32,

@@ -4,19 +4,19 @@
  * Invariant: numbers of a generation are begun in rising order, so the last one stands for all: one at or below it was
  * begun, or was passed over and stays unmade. Held: one number per generation, as many as there are grids in the ladders.
  */
-import type { Journal } from "./model.ts";
+import type { Journal } from './model.ts';
 
 /** incarnation: random per start, because nothing of an earlier life can be known (design: Generation). */
 export function openMemoryJournal(incarnation: string): Journal {
-	const last = new Map<string, number>();
-	return {
-		incarnation,
-		begin(gen, number) {
-			const before = last.get(gen);
-			if (before !== undefined && number <= before) return false;
-			last.set(gen, number);
-			return true;
-		},
-		lastBegun: (gen) => last.get(gen),
-	};
+  const last = new Map<string, number>();
+  return {
+    incarnation,
+    begin(gen, number) {
+      const before = last.get(gen);
+      if (before !== undefined && number <= before) return false;
+      last.set(gen, number);
+      return true;
+    },
+    lastBegun: (gen) => last.get(gen),
+  };
 }

@@ -1,7 +1,7 @@
-import { openMemoryJournal } from "../../src/window/memory-journal.ts";
-import { openMemoryStore } from "../../src/window/memory-store.ts";
-import { journalContract } from "./journal.ts";
-import { windowStoreContract } from "./window-store.ts";
+import { openMemoryJournal } from '../../src/window/memory-journal.ts';
+import { openMemoryStore } from '../../src/window/memory-store.ts';
+import { journalContract } from './journal.ts';
+import { windowStoreContract } from './window-store.ts';
 
-windowStoreContract("memory", openMemoryStore);
-journalContract("memory", () => openMemoryJournal("incarnation"));
+windowStoreContract('memory', openMemoryStore);
+journalContract('memory', () => openMemoryJournal('incarnation'));

@@ -26,7 +26,7 @@ export function programPath(name: string, debianPackage: string): string {
   throw new Error(`${name} is missing. Get it with: apt-get install -y --no-install-recommends ${debianPackage}`);
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -84,7 +84,7 @@ async function run(program: string, args: readonly string[], folder: string, por
 
 /** `http` is what stands in nginx's http block, `location` in its one location; ORIGIN is replaced by host:port. */
 export async function openNginx(http: string, location: string, originPort: number): Promise<Edge> {
-  const program = programPath('nginx', 'nginx-light');
+  const program = programPath('nginx', 'nginx');
   const folder = await mkdtemp(join(tmpdir(), 'edge-nginx-'));
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
