@@ -56,13 +56,19 @@ function isLocal(request: Request): boolean {
   });
 }
 
+/** RFC 9110 13.1.2: a list of tags, compared weakly; whatever Cache-Control the request carries, which express would heed. */
+function holds(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.some((tag) => tag === etag || tag === '*');
+}
+
 function sendAsset(request: Request, response: Response, asset: PageAsset): void {
   response.set({
     'Content-Type': asset.contentType,
     'Cache-Control': asset.cacheControl,
     ETag: asset.etag,
   });
-  if (request.fresh) response.status(304).end();
+  if (holds(request.headers['if-none-match'], asset.etag)) response.status(304).end();
   else response.send(asset.bytes);
 }
 

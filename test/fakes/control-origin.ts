@@ -3,7 +3,7 @@
  * It is no example of good packaging; it is only something that both players can play.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,6 +45,15 @@ function startEncoder(folder: string): ChildProcess {
   });
 }
 
+/** The players' first request has to find something: the encoder needs a moment for its first segments. */
+async function waitForManifests(folder: string): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    if (['manifest.mpd', 'master.m3u8'].every((name) => existsSync(join(folder, name)))) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('ffmpeg wrote no manifests within 20 s');
+}
+
 export async function openControlOrigin(): Promise<ControlOrigin> {
   const folder = mkdtempSync(join(tmpdir(), 'control-origin-'));
   const encoder = startEncoder(folder);
@@ -64,6 +73,7 @@ export async function openControlOrigin(): Promise<ControlOrigin> {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await waitForManifests(folder);
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

@@ -7,7 +7,7 @@
 /** @typedef {{ Hls: typeof import('hls.js').default }} HlsWindow */
 /**
  * @typedef {object} Rung
- * @property {string} id
+ * @property {string} id Of the engine: a playlist's URL or a Representation's id.
  * @property {number} height
  * @property {number} bitrateBps
  */
@@ -20,11 +20,6 @@
  * @property {(nowMs: number) => number | undefined} latencyMs Against the service's UTC.
  * @property {() => void} destroy
  */
-
-/** The Track's name is the folder of its playlist: `/live/CHANNEL/TRACK/media.m3u8`. @param {string} uri */
-function trackOf(uri) {
-  return new URL(uri).pathname.split('/').at(-2) ?? uri;
-}
 
 /**
  * Safari on older iPhones has no MediaSource, but plays HLS itself.
@@ -70,16 +65,16 @@ export function startHls(video, url, onProblem) {
   return {
     rungs: () =>
       hls.levels.map((level) => ({
-        id: trackOf(level.uri),
+        id: level.uri,
         height: level.height,
         bitrateBps: level.bitrate,
       })),
     playing() {
       const level = hls.levels[hls.currentLevel];
-      return level && trackOf(level.uri);
+      return level && level.uri;
     },
     choose(id) {
-      hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => trackOf(level.uri) === id);
+      hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => level.uri === id);
     },
     latencyMs: (nowMs) => (hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined),
     destroy: () => hls.destroy(),
