@@ -2,7 +2,7 @@
  * `check`: reads a live stream for a while and says which rules it breaks. A door to the check room, nothing more.
  * It never writes to the stream's server. Exit code 1 when an error was found, warnings alone are 0.
  */
-import type { Finding, Severity } from '../check/model.ts';
+import { exitCode, jsonReport, textReport } from '../check/report.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, CommandIo, CommandShape } from './command.ts';
 import type { Doors } from './service-door.ts';
@@ -21,7 +21,7 @@ const SHAPE: CommandShape = {
   ],
   flags: [
     { name: 'seconds', value: 'N', help: `how long to read, 1 to ${MAX_SECONDS} (${DEFAULT_SECONDS})` },
-    { name: 'json', help: 'one JSON object for each finding and a last one with the counts' },
+    { name: 'json', help: 'findings and counts as JSON instead of text' },
   ],
   notes: ['Example: pitchside check http://localhost:8080/live/match/master.m3u8'],
 };
@@ -42,24 +42,6 @@ function readSeconds(args: Arguments): number {
   throw usageError(`--seconds takes a whole number from 1 to ${MAX_SECONDS}, not '${text}'`, SHAPE.name);
 }
 
-/** A finding as a person reads it. */
-export function findingLines({ severity, rule, clause, where, message, fix, count }: Finding): readonly string[] {
-  const line = where.line === undefined ? '' : `:${where.line}`;
-  const track = where.track === undefined ? '' : ` (${where.track})`;
-  const times = count > 1 ? ` [${count} times]` : '';
-  return [
-    `${severity.padEnd(7)} ${rule}  ${clause}${times}`,
-    `        ${message}`,
-    `        ${where.url}${line}${track}`,
-    `        ${fix}`,
-  ];
-}
-
-function countOf(findings: readonly Finding[]): Readonly<Record<Severity, number>> {
-  const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
-  return { error: count('error'), warning: count('warning'), note: count('note') };
-}
-
 async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number> {
   const url = streamUrl(args);
   const seconds = readSeconds(args);
@@ -68,16 +50,9 @@ async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number
   void stopSignal(io).then(() => abort.abort());
   const json = args.on('json');
   if (!json) io.err(`Reading ${url} for ${seconds} s ...`);
-  const findings = await doors.checkStream({ url, seconds, signal: abort.signal, clock: doors.clock });
-  const counts = countOf(findings);
-  if (json) {
-    for (const finding of findings) io.out(JSON.stringify({ event: 'finding', ...finding }));
-    io.out(JSON.stringify({ event: 'checked', url, ...counts }));
-  } else {
-    for (const finding of findings) for (const line of [...findingLines(finding), '']) io.out(line);
-    io.out(`${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`);
-  }
-  return counts.error > 0 ? 1 : 0;
+  const result = await doors.checkStream({ url, seconds, signal: abort.signal, clock: doors.clock });
+  io.out((json ? jsonReport(result) : textReport(result)).trimEnd());
+  return exitCode(result.findings);
 }
 
 export function checkCommand(doors: Doors): Command {

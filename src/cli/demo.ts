@@ -3,6 +3,7 @@
  * It never writes outside the package but for what it says it installs; stream key and window live in memory.
  */
 import type { ChannelSettings, Settings } from '../config/model.ts';
+import type { RunningService } from '../service.ts';
 import { ServiceError } from '../system/errors.ts';
 import { announcement, listeningLine, pageUrl, streamKeyOf } from './announcement.ts';
 import type { Arguments, Command, CommandIo, Flag } from './command.ts';
@@ -11,7 +12,7 @@ import { matchSound, startMatchFeed } from './match-feed.ts';
 import { type Publisher, startPublisher } from './publisher.ts';
 import { MATCH_PICTURE, matchPush } from './push-command.ts';
 import { announcedOf, settingFlags, settingValues } from './serve.ts';
-import type { Doors, RunningService, SettingsRequest } from './service-door.ts';
+import type { Doors, SettingsRequest } from './service-door.ts';
 import { parentGone, stopSignal, stopWithin } from './stop.ts';
 
 const POLL_MS = 250;

@@ -10,7 +10,7 @@ import { openLog } from '../system/log.ts';
 import { startEncoder } from '../transcode/ffmpeg-process.ts';
 import { checkFfmpeg, type FfmpegLocation, locateFfmpeg } from '../transcode/locate.ts';
 import { ffmpegEffects, ffmpegFacts, provisionFfmpeg } from './provision-ffmpeg.ts';
-import type { CheckRequest, Doors, ProvisionRequest, SettingsRequest } from './service-door.ts';
+import type { Doors, ProvisionRequest, SettingsRequest } from './service-door.ts';
 
 const FFMPEG_CODES: Readonly<Record<Exclude<FfmpegLocation['kind'], 'found'>, ErrorCode>> = {
   missing: 'FFMPEG_MISSING',
@@ -51,10 +51,6 @@ async function provisionedFfmpeg({ setting, install, signal, say }: ProvisionReq
   return path;
 }
 
-async function checkedStream(_request: CheckRequest): Promise<never> {
-  throw new ServiceError('CONFIG_NOT_YET', 'the checker is not built in yet');
-}
-
 export function openDoors(clock: Clock): Doors {
   return {
     clock,
@@ -64,6 +60,6 @@ export function openDoors(clock: Clock): Doors {
     locateFfmpeg: locatedFfmpeg,
     provisionFfmpeg: provisionedFfmpeg,
     startEncode: (ffmpegPath, command, listener) => startEncoder({ ffmpegPath, command, listener }),
-    checkStream: checkedStream,
+    checkStream: async (options) => (await import('../check/check-stream.ts')).checkStream(options),
   };
 }

@@ -2,26 +2,12 @@
  * The doors that commands go through, as types: what a command needs and what a test can stand in for.
  * It never imports a room at run time, so that `--help` and `--version` load nothing.
  */
-import type { ChannelDirectory } from '../channel/view.ts';
-import type { Finding } from '../check/model.ts';
+import type { CheckOptions, CheckResult } from '../check/check-stream.ts';
 import type { Settings } from '../config/model.ts';
+import type { RunningService, ServiceOptions } from '../service.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger, LogLevel } from '../system/log.ts';
 import type { EncodeCommand, EncodeProcess, EncodeProcessListener } from '../transcode/model.ts';
-import type { Ports } from './announcement.ts';
-
-export interface ServiceOptions {
-  readonly settings: Settings;
-  readonly ffmpegPath: string;
-  readonly log: Logger;
-  readonly clock: Clock;
-}
-
-export interface RunningService {
-  readonly ports: Ports;
-  readonly directory: ChannelDirectory;
-  stop(): Promise<void>;
-}
 
 /** Values of flags and of the environment, not yet checked. */
 export interface SettingsRequest {
@@ -41,14 +27,6 @@ export interface ProvisionRequest {
   say(line: string): void;
 }
 
-export interface CheckRequest {
-  readonly url: string;
-  readonly seconds: number;
-  /** Ends the reading early; what was found until then is the answer. */
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-}
-
 export interface Doors {
   readonly clock: Clock;
   openLog(level: LogLevel): Logger;
@@ -60,5 +38,6 @@ export interface Doors {
   /** The same, installing what is missing; says what it does before it does it. Throws PROVISION_FAILED. */
   provisionFfmpeg(request: ProvisionRequest): Promise<string>;
   startEncode(ffmpegPath: string, command: EncodeCommand, listener: EncodeProcessListener): EncodeProcess;
-  checkStream(request: CheckRequest): Promise<readonly Finding[]>;
+  /** Throws HTTP_NOT_FOUND when there is nothing to read. */
+  checkStream(options: CheckOptions): Promise<CheckResult>;
 }

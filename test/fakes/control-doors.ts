@@ -1,6 +1,9 @@
 /** Doors that open on nothing: a service and an encoder that only note what they are asked. */
-import type { Doors, ServiceOptions } from '../../src/cli/service-door.ts';
+import type { CheckResult } from '../../src/check/check-stream.ts';
+import type { Finding } from '../../src/check/model.ts';
+import type { Doors } from '../../src/cli/service-door.ts';
 import type { Settings } from '../../src/config/model.ts';
+import type { ServiceOptions } from '../../src/service.ts';
 import type { EncodeCommand, EncodeProcessListener } from '../../src/transcode/model.ts';
 import { type HandClock, handClock } from './control-clock.ts';
 import { type ControlDirectory, channelStatus, controlDirectory } from './control-directory.ts';
@@ -48,6 +51,20 @@ export function fakeSettings(changes: Partial<Settings> = {}): Settings {
   };
 }
 
+export function checkResult(findings: readonly Finding[]): CheckResult {
+  const read = {
+    url: 'http://h/master.m3u8',
+    mode: 'hls',
+    seconds: 20,
+    tracks: 3,
+    texts: 12,
+    objects: 30,
+    bytes: 4e6,
+  } as const;
+  const count = (severity: Finding['severity']) => findings.filter((one) => one.severity === severity).length;
+  return { findings, summary: { ...read, errors: count('error'), warnings: count('warning'), notes: count('note') } };
+}
+
 export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoors {
   const clock = handClock();
   const directory = controlDirectory(() => clock.nowMs(), channelStatus({ onAir: 'slate' }));
@@ -73,7 +90,7 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
     },
     locateFfmpeg: async () => '/usr/bin/ffmpeg',
     provisionFfmpeg: async () => '/usr/bin/ffmpeg',
-    checkStream: async () => [],
+    checkStream: async () => checkResult([]),
     startEncode(_path, command, listener) {
       const encode: FakeEncode = {
         command,
