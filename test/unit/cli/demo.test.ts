@@ -7,7 +7,11 @@ import { channelStatus } from '../../fakes/control-directory.ts';
 import { fakeDoors, fakeSettings } from '../../fakes/control-doors.ts';
 
 /** matchSound() runs the sample once; everything else is fake. */
-async function started(changes: Partial<Omit<Doors, 'clock'>> = {}, argv: string[] = [], env: Record<string, string> = {}) {
+async function started(
+  changes: Partial<Omit<Doors, 'clock'>> = {},
+  argv: string[] = [],
+  env: Record<string, string> = {},
+) {
   const doors = fakeDoors(changes);
   const io = keptIo(env);
   const command = demoCommand(doors);
