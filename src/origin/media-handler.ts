@@ -14,7 +14,7 @@ import { prefersGzip } from './conditional.ts';
 import type { Connections } from './connections.ts';
 import type { Exchange, Reply } from './reply.ts';
 import { ofObject, ofText, type TextForms } from './representation.ts';
-import type { Waiters } from './waiters.ts';
+import type { WaitEnd, Waiters } from './waiters.ts';
 
 export type ObjectAddress = Extract<OriginAddress, { kind: 'text' | 'media' }>;
 
@@ -85,11 +85,7 @@ class MediaHandler {
     }
     const cancel = waiters.hold(view, key, Math.max(0, endMs - nowMs), (end) => {
       stopWatching();
-      if (end === 'ready') {
-        this.#again(exchange, address, endMs);
-        return;
-      }
-      reply.problem(exchange, kind, end === 'late' ? 'not-yet' : 'overloaded');
+      this.#ended(exchange, address, endMs, end);
     });
     if (cancel === undefined) {
       metrics.shed.labels('waiters').inc();
@@ -99,13 +95,16 @@ class MediaHandler {
     const stopWatching = connections.onGone(exchange.request, cancel);
   }
 
-  /** The same question after a wake-up. A fault here has no caller to catch it. */
-  #again(exchange: Exchange, address: ObjectAddress, endMs: number): void {
+  /** The wait is over. A fault here must not reach the Channel that woke us. */
+  #ended(exchange: Exchange, address: ObjectAddress, endMs: number, end: WaitEnd): void {
+    const { kind } = address.name;
+    const { log, reply } = this.#options;
     try {
-      this.answer(exchange, address, endMs);
+      if (end === 'ready') this.answer(exchange, address, endMs);
+      else reply.problem(exchange, kind, end === 'late' ? 'not-yet' : 'overloaded');
     } catch (thrown) {
-      this.#options.log.error({ error: messageOf(thrown) }, 'request failed');
-      this.#options.reply.problem(exchange, address.name.kind, 'internal');
+      log.error({ error: messageOf(thrown) }, 'request failed');
+      reply.problem(exchange, kind, 'internal');
     }
   }
 

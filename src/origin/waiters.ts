@@ -29,6 +29,8 @@ interface Waiter {
 interface Room {
   readonly byKey: Map<string, Set<Waiter>>;
   readonly stopListening: () => void;
+  /** Deliveries under way: the room stays as long, for a listener added while the Channel tells is told as well. */
+  delivering: number;
 }
 
 /** The name under which a Channel tells its end (channel/view.ts: onReady). */
@@ -63,17 +65,17 @@ class KeyedWaiters implements Waiters {
     room.byKey.set(key, waiting.add(waiter));
     this.#changeCount(1);
     waiter.stopTimer = this.#options.clock.after(holdMs, () => {
-      if (this.#forget(view, key, waiter)) onEnd('late');
+      if (!this.#forget(room, key, waiter)) return;
+      this.#leaveIfEmpty(view, room);
+      onEnd('late');
     });
     return () => {
-      this.#forget(view, key, waiter);
+      if (this.#forget(room, key, waiter)) this.#leaveIfEmpty(view, room);
     };
   }
 
   closeAll(): void {
-    for (const [view, room] of [...this.#rooms]) {
-      for (const key of [...room.byKey.keys()]) this.#end(view, key, 'closed');
-    }
+    for (const [view, room] of [...this.#rooms]) this.#endAll(view, room);
   }
 
   #room(view: ChannelView): Room {
@@ -81,39 +83,43 @@ class KeyedWaiters implements Waiters {
     if (known !== undefined) return known;
     const room: Room = {
       byKey: new Map(),
+      delivering: 0,
       stopListening: view.onReady((key) => {
-        if (key !== CLOSED_KEY) {
-          this.#end(view, key, 'ready');
-          return;
-        }
-        for (const each of [...room.byKey.keys()]) this.#end(view, each, 'closed');
+        if (key === CLOSED_KEY) this.#endAll(view, room);
+        else this.#end(view, room, key, 'ready');
       }),
     };
     this.#rooms.set(view, room);
     return room;
   }
 
+  #endAll(view: ChannelView, room: Room): void {
+    for (const key of [...room.byKey.keys()]) this.#end(view, room, key, 'closed');
+  }
+
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
-  #end(view: ChannelView, key: string, end: WaitEnd): void {
-    const waiting = this.#rooms.get(view)?.byKey.get(key);
-    if (waiting === undefined) return;
-    const ended = [...waiting].filter((waiter) => this.#forget(view, key, waiter));
+  #end(view: ChannelView, room: Room, key: string, end: WaitEnd): void {
+    const ended = [...(room.byKey.get(key) ?? [])].filter((waiter) => this.#forget(room, key, waiter));
+    room.delivering += 1;
     for (const waiter of ended) waiter.onEnd(end);
+    room.delivering -= 1;
+    this.#leaveIfEmpty(view, room);
   }
 
   /** False when it was forgotten before. */
-  #forget(view: ChannelView, key: string, waiter: Waiter): boolean {
-    const room = this.#rooms.get(view);
-    const waiting = room?.byKey.get(key);
-    if (room === undefined || waiting === undefined || !waiting.delete(waiter)) return false;
+  #forget(room: Room, key: string, waiter: Waiter): boolean {
+    const waiting = room.byKey.get(key);
+    if (waiting === undefined || !waiting.delete(waiter)) return false;
     waiter.stopTimer();
     if (waiting.size === 0) room.byKey.delete(key);
-    if (room.byKey.size === 0) {
-      room.stopListening();
-      this.#rooms.delete(view);
-    }
     this.#changeCount(-1);
     return true;
+  }
+
+  #leaveIfEmpty(view: ChannelView, room: Room): void {
+    if (room.byKey.size > 0 || room.delivering > 0 || this.#rooms.get(view) !== room) return;
+    room.stopListening();
+    this.#rooms.delete(view);
   }
 
   #changeCount(by: 1 | -1): void {

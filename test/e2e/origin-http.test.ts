@@ -369,6 +369,17 @@ describe('held requests', () => {
     expect((await asked).status).toBe(503);
   });
 
+  it('a fault on waking up is a 500 for the one who waited, and nothing to the Channel', async () => {
+    channel.setMedia(NEXT, { kind: 'pending', key: 'n2' });
+    const asked = get(NEXT_URL);
+    await waiting(1);
+    channel.media = () => {
+      throw new Error('secret detail');
+    };
+    expect(() => channel.wake('n2')).not.toThrow();
+    expect((await asked).status).toBe(500);
+  });
+
   it('outlive the stall limit: a held client owes us nothing', async () => {
     await origin.close();
     origin = await openTestOrigin([channel], { stallMs: 100 });

@@ -52,9 +52,9 @@ export class FakeChannel implements ChannelView {
     this.#media.set(nameOf(name), isBody ? { kind: 'ready', object: storedObject(answer) } : answer);
   }
 
-  /** Says that the object under this key is there. */
+  /** Says that the object under this key is there. Tells listeners added meanwhile as well, as a Set does. */
   wake(key: string): void {
-    for (const listener of [...this.#listeners]) listener(key);
+    for (const listener of this.#listeners) listener(key);
   }
 
   text(name: TextName): TextAnswer {

@@ -117,6 +117,20 @@ describe('waiters', () => {
     nothingIsLeft();
   });
 
+  it('ends a wake-up in vain: who waits again each time is told once each time', () => {
+    let told = 0;
+    const again = (): void => {
+      told += 1;
+      if (told < 10) waiters.hold(channel, 'n1', 2000, again);
+    };
+    waiters.hold(channel, 'n1', 2000, again);
+    channel.wake('n1');
+    expect(told).toBe(1);
+    expect(channel.listeners).toBe(1);
+    channel.wake('n1');
+    expect(told).toBe(2);
+  });
+
   it('leaves out one who is cancelled by the first that is woken', () => {
     let cancelSecond: (() => void) | undefined;
     waiters.hold(channel, 'n1', 2000, () => cancelSecond?.());
