@@ -33,5 +33,5 @@ fi
 
 sound=$(node "$here/match-feed.mjs" --beep)
 node "$here/match-feed.mjs" --realtime --size "$size" --fps "$fps" |
-  "$ffmpeg" -hide_banner -loglevel warning -f yuv4mpegpipe -i pipe:0 -f lavfi -i "$sound" \
+  "$ffmpeg" -hide_banner -loglevel warning -thread_queue_size 32 -f yuv4mpegpipe -i pipe:0 -f lavfi -i "$sound" \
     -map 0:v -map 1:a "${encode[@]}" "$url"
