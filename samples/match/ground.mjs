@@ -7,7 +7,7 @@ import { createFrame, fillEllipse, fillRect, rgb, WHITE } from './frame.mjs';
 import { drawText, textHeight, textWidth } from './letters.mjs';
 
 /** How much wider than the camera's picture the ground is. */
-export const GROUND_WIDTHS = 1.5;
+const GROUND_WIDTHS = 1.5;
 /** Where the grass begins, in parts of the height. */
 const GRASS_TOP = 0.25;
 

@@ -11,7 +11,7 @@ import { createPlay } from './play.mjs';
 /** The box that turns white for FLASH_MS on each whole even second of UTC and is black otherwise; parts of width and height. */
 export const FLASH_BOX = { x: 0.9, y: 0.08, width: 0.08, height: 0.1 };
 export const FLASH_EVERY_MS = 2000;
-export const FLASH_MS = 100;
+const FLASH_MS = 100;
 
 const SKIN = rgb(196, 150, 118);
 const SHADOW = rgb(36, 84, 34);

@@ -19,7 +19,7 @@ import {
 } from './install-step.ts';
 
 /** Where an ffmpeg came from, in the words that people read. */
-export type FfmpegSource = 'the settings' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | 'apt-get';
+type FfmpegSource = 'the settings' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | 'apt-get';
 
 export interface FfmpegFacts {
   readonly machine: Machine;
@@ -207,7 +207,7 @@ async function install(
 }
 
 /** Where ffmpeg-static's file is or would be; undefined when the optional package was not installed. */
-export function ffmpegStaticPath(): string | undefined {
+function ffmpegStaticPath(): string | undefined {
   try {
     const manifest = createRequire(import.meta.url).resolve('ffmpeg-static/package.json');
     return path.join(path.dirname(manifest), process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg');
