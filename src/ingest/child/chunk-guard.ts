@@ -24,6 +24,12 @@ export class RtmpProtocolError extends Error {
 export function guardChunks(rtmp: LibraryRtmp, limits: RtmpLimits, mayPublish: () => boolean): void {
   guardHeaders(rtmp, limits);
   guardAllocation(rtmp, limits, mayPublish);
+  const handle = rtmp.packetHandler.bind(rtmp);
+  rtmp.packetHandler = () => {
+    // An empty message carries nothing, and the library reads past its end.
+    const { type, length } = rtmp.parserPacket.header;
+    if (length > 0 || type <= WINDOW_ACKNOWLEDGEMENT_SIZE) handle();
+  };
   rtmp.controlHandler = () => takeControl(rtmp);
   rtmp.eventHandler = () => answerPing(rtmp);
 }

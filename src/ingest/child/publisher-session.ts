@@ -280,7 +280,6 @@ export class PublisherSession {
     if (this.#state !== 'publishing' || broadcast.publisher !== this.#session)
       throw new RtmpProtocolError('media without a publish');
     if (packet.codec_type === KIND_AMF3_DATA) asScript(packet);
-    // An empty message carries nothing, and the library's own reader goes wrong on it.
     if (packet.size === 0) return;
     if (packet.codec_type !== KIND_SCRIPT) this.#lastMediaUs = this.#arrivalUs;
     keepOutOfCaches(packet);

@@ -1,0 +1,287 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RefusalReason } from '../../src/ingest/link-messages.ts';
+import type { Feed, FeedEnd, RtmpIngest } from '../../src/ingest/model.ts';
+import { openRtmpIngest } from '../../src/ingest/rtmp-ingest.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { openLog } from '../../src/system/log.ts';
+import { openMetrics } from '../../src/system/metrics.ts';
+import { AUDIO, amf0, COMMAND, DATA, message, RtmpClient, SET_CHUNK_SIZE, VIDEO } from '../fakes/rtmp-client.ts';
+
+const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
+const KEY = 'match?key=secret';
+
+let ingest: RtmpIngest;
+const metrics = openMetrics();
+const feeds: Feed[] = [];
+const ends = new Map<Feed, FeedEnd>();
+const refused: RefusalReason[] = [];
+const clients: RtmpClient[] = [];
+
+function client(): RtmpClient {
+  const one = new RtmpClient(ingest.port);
+  clients.push(one);
+  return one;
+}
+
+async function childStarts(): Promise<number> {
+  return (await metrics.rtmpChildStarts.get()).values[0]?.value ?? 0;
+}
+
+/** A publisher gets in and its tag arrives: the child is alive and the key is free. */
+async function expectWorking(): Promise<void> {
+  const before = feeds.length;
+  const publisher = await client().publish(KEY);
+  expect(publisher.said('NetStream.Publish.Start')).toBe(true);
+  publisher.send(AUDIO, hex('af001190'), 0, 4, 1);
+  await publisher.until(() => (feeds[before]?.statistics().audioTags ?? 0) > 0);
+  publisher.destroy();
+  await publisher.until(() => ends.has(feeds[before] as Feed), 1_000);
+  expect(await childStarts()).toBe(1);
+}
+
+beforeAll(async () => {
+  ingest = await openRtmpIngest({
+    host: '127.0.0.1',
+    port: 0,
+    keys: [{ channel: 'match', secrets: ['secret'] }],
+    limits: { handshakeTimeoutMs: 700, publishTimeoutMs: 1_500, idleTimeoutMs: 1_200, maxConnectionsPerAddress: 12 },
+    log: openLog('silent'),
+    clock: systemClock(),
+    metrics,
+    onFeed: (feed) => {
+      feeds.push(feed);
+      feed.listen({
+        onSource: () => undefined,
+        onSourceChanged: () => undefined,
+        onJump: () => undefined,
+        onEnd: (how) => ends.set(feed, how),
+      });
+    },
+    onRefused: (reason) => refused.push(reason),
+  });
+});
+
+afterAll(async () => {
+  for (const one of clients) one.destroy();
+  await ingest.close();
+});
+
+const connected = async () => {
+  const one = await client().handshake();
+  one.connect();
+  await one.until(() => one.said('NetConnection.Connect.Success'));
+  return one;
+};
+/** An admitted publisher; its Feed is the newest. */
+const publishing = async () => {
+  const before = feeds.length;
+  const one = await client().publish(KEY);
+  await one.until(() => feeds.length > before);
+  return one;
+};
+const nested = Buffer.concat([
+  amf0('connect', 1),
+  Buffer.concat(Array.from({ length: 12_000 }, () => hex('03000161'))),
+  hex('05'),
+]);
+
+describe('the RTMP child survives the packet that', () => {
+  it.each<[string, () => Promise<RtmpClient>, (one: RtmpClient) => void]>([
+    ['has a bad tcUrl', () => client().handshake(), (one) => one.command('connect', 1, { app: 'live', tcUrl: '::::' })],
+    ['connects without a command object', () => client().handshake(), (one) => one.command('connect', 1)],
+    ['publishes without a name', connected, (one) => one.command('publish', 3, null)],
+    [
+      'has an unknown AMF type',
+      () => client().handshake(),
+      (one) => one.send(COMMAND, Buffer.concat([amf0('connect', 1), hex('7f00')])),
+    ],
+    [
+      'is an empty Set Chunk Size (RTMP 5.4.1)',
+      () => client().handshake(),
+      (one) => one.send(SET_CHUNK_SIZE, Buffer.alloc(0), 0, 2).send(SET_CHUNK_SIZE, hex('00000000'), 0, 2),
+    ],
+    ['nests AMF deeply', () => client().handshake(), (one) => one.send(COMMAND, nested)],
+    [
+      'counts 2^32-1 array elements',
+      () => client().handshake(),
+      (one) => one.send(COMMAND, Buffer.concat([amf0('connect', 1), hex('0affffffff0505')])),
+    ],
+    [
+      'begins a message within a message',
+      () => client().handshake(),
+      (one) =>
+        one.socket.write(
+          Buffer.concat([
+            message(COMMAND, Buffer.alloc(200), 0, 3, 0, 128).subarray(0, 140),
+            hex('43 000000 000064 14'),
+          ]),
+        ),
+    ],
+    ['declares 16 MB', () => client().handshake(), (one) => one.socket.write(hex('03 000000 ffffff 14 00000000 00'))],
+    ['declares media before a publish', connected, (one) => one.socket.write(hex('04 000000 ffffff 09 00000000 00'))],
+  ])('%s', async (_name, prepare, attack) => {
+    const one = await prepare();
+    attack(one);
+    await one.untilClosed(3_000);
+    await expectWorking();
+  });
+
+  it('opens 64 chunk streams', async () => {
+    const one = await client().handshake();
+    for (let csid = 3; csid < 60; csid++)
+      one.socket.write(Buffer.concat([Buffer.from([csid]), hex('000000 00ff00 14 00000000'), Buffer.alloc(128)]));
+    await one.untilClosed();
+    await expectWorking();
+  });
+
+  it('has no bytes and an extended timestamp', async () => {
+    const one = await publishing();
+    one.send(VIDEO, Buffer.alloc(0), 0x1000000, 6, 1).send(AUDIO, hex('af001190'), 0, 4, 1);
+    const feed = feeds.at(-1);
+    await one.until(() => (feed?.statistics().audioTags ?? 0) > 0);
+    expect(feed?.statistics().videoTags).toBe(0);
+    one.destroy();
+  });
+
+  it('sums stamps beyond 2^32, which wrap (RTMP 5.3.1.3)', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    one.send(AUDIO, hex('af0121'), 0xfffffff0, 4, 1);
+    one.socket.write(hex('44 000020 000003 08 af0121'));
+    one.socket.write(hex('c4 af0121'));
+    await one.until(() => feed.statistics().audioTags === 3);
+    one.destroy();
+  });
+
+  it('is metadata that cannot be read, and the publish goes on', async () => {
+    const one = await publishing();
+    one.send(DATA, Buffer.concat([amf0('@setDataFrame', 'onMetaData'), hex('030001617f')]), 0, 5, 1);
+    one.send(AUDIO, hex('af001190'), 0, 4, 1);
+    const feed = feeds.at(-1) as Feed;
+    await one.until(() => feed.statistics().audioTags === 1);
+    one.destroy();
+  });
+});
+
+describe('the gate', () => {
+  it('refuses a wrong key before any Start, destroys the socket and keeps nothing', async () => {
+    const one = await client().publish('match?key=wrong');
+    expect(one.said('NetStream.Publish.Unauthorized')).toBe(true);
+    expect(one.said('NetStream.Publish.Start')).toBe(false);
+    one.send(VIDEO, hex('1700000000'), 0, 6, 1);
+    await one.untilClosed(1_000);
+    expect(refused.at(-1)).toBe('wrong-key');
+  });
+
+  it('refuses an unknown application at connect', async () => {
+    const one = await client().handshake();
+    one.connect('vod');
+    await one.untilClosed(1_000);
+    expect(one.said('NetConnection.Connect.Rejected')).toBe(true);
+    expect(refused.at(-1)).toBe('unknown-application');
+  });
+
+  it('refuses a player before any Start, and its media reach nobody', async () => {
+    const publisher = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    const player = await connected();
+    player.send(COMMAND, amf0('play', 4, null, KEY), 0, 3, 1).send(VIDEO, hex('1701000000aa'), 0, 6, 1);
+    await player.untilClosed(1_000);
+    expect(player.said('NetStream.Play.Start')).toBe(false);
+    expect(refused.at(-1)).toBe('player');
+    publisher.send(AUDIO, hex('af001190'), 0, 4, 1);
+    await publisher.until(() => feed.statistics().audioTags === 1);
+    expect(feed.statistics().videoTags).toBe(0);
+    publisher.destroy();
+    await publisher.until(() => ends.has(feed));
+  });
+
+  it('refuses a second publisher with BadName, takes none of its media, and leaves the first alone', async () => {
+    const first = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    const second = await client().publish(KEY);
+    expect(second.said('NetStream.Publish.BadName')).toBe(true);
+    expect(second.said('NetStream.Publish.Start')).toBe(false);
+    second.send(VIDEO, hex('1701000000aa'), 0, 6, 1);
+    await second.untilClosed(1_000);
+    first.send(AUDIO, hex('af001190'), 0, 4, 1);
+    await first.until(() => feed.statistics().audioTags === 1);
+    expect(feed.statistics().videoTags).toBe(0);
+    expect(feeds.at(-1)).toBe(feed);
+    first.destroy();
+    await first.until(() => ends.has(feed));
+  });
+
+  it('frees the channel within a second of a publisher that vanished, and admits the bare secret', async () => {
+    const first = await publishing();
+    first.socket.resetAndDestroy();
+    const feed = feeds.at(-1) as Feed;
+    await first.until(() => ends.get(feed) === 'publisher-gone', 1_000);
+    const again = await client().publish('secret');
+    expect(again.said('NetStream.Publish.Start')).toBe(true);
+    await again.until(() => feeds.at(-1) !== feed);
+    const next = feeds.at(-1) as Feed;
+    expect(next.identity.channel).toBe('match');
+    again.destroy();
+    await again.until(() => ends.has(next));
+  });
+
+  it('drops a peer that is silent, one that stays unpublished, and a publisher without media', async () => {
+    const silent = client();
+    const unpublished = await connected();
+    const idle = await publishing();
+    await Promise.all([silent.untilClosed(3_000), unpublished.untilClosed(3_000), idle.untilClosed(3_000)]);
+    await idle.until(() => ends.get(feeds.at(-1) as Feed) === 'idle');
+  });
+
+  it('drops another protocol at its first byte', async () => {
+    const one = client();
+    one.socket.write('GET / HTTP/1.1\r\n\r\n');
+    await one.untilClosed(500);
+  });
+
+  it('bounds the connections of one address', async () => {
+    const many = Array.from({ length: 20 }, () => client());
+    await many[0]?.until(() => many.filter((one) => one.closed).length >= 8, 600);
+    expect(refused).toContain('too-many-connections');
+    await Promise.all(many.map((one) => one.untilClosed(3_000)));
+    await expectWorking();
+  });
+
+  it("closes a publish at the service's word", async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    feed.close('test');
+    await one.untilClosed(1_000);
+    expect(ends.get(feed)).toBe('closed');
+    await expectWorking();
+  });
+
+  it('takes new keys at once, and leaves publishers in', async () => {
+    const one = await publishing();
+    ingest.setKeys([{ channel: 'match', secrets: ['other'] }]);
+    const two = await client().publish(KEY);
+    expect(two.said('NetStream.Publish.Unauthorized')).toBe(true);
+    expect(one.closed).toBe(false);
+    one.destroy();
+    ingest.setKeys([{ channel: 'match', secrets: ['secret'] }]);
+    await one.until(() => ends.has(feeds.at(-1) as Feed));
+    await expectWorking();
+  });
+
+  it('holds a publisher whose feed is not taken, and lets it go on afterwards', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    one.chunkSize = 65_536;
+    one.send(SET_CHUNK_SIZE, hex('00010000'), 0, 2);
+    feed.setFlow(false);
+    const picture = Buffer.concat([hex('2701000000'), Buffer.alloc(60_000)]);
+    for (let i = 0; i < 200; i++) one.send(VIDEO, picture, i, 6, 1);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(one.socket.writableLength).toBeGreaterThan(1_000_000);
+    feed.setFlow(true);
+    await one.until(() => feed.statistics().videoTags === 200);
+    one.destroy();
+    await one.until(() => ends.has(feed));
+  });
+});

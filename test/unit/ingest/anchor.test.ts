@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Anchor, SLEW_PER_MS } from '../../../src/ingest/anchor.ts';
+import { StampUnwrapper } from '../../../src/ingest/unwrap.ts';
+
+const VIDEO = 9;
+const AUDIO = 8;
+const START_MS = 1_767_225_600_000;
+
+function offsetOf(anchor: Anchor): number {
+  const { offsetMs } = anchor;
+  if (offsetMs === undefined) throw new Error('the anchor has no offset yet');
+  return offsetMs;
+}
+
+/** Video every 40 ms with the given delay per frame; returns offsets after each frame. */
+function run(delaysMs: readonly number[], drift = 0): { offsets: number[]; arrivals: number[]; kinds: string[] } {
+  const anchor = new Anchor();
+  const offsets: number[] = [];
+  const arrivals: number[] = [];
+  const kinds: string[] = [];
+  delaysMs.forEach((delayMs, i) => {
+    const stampMs = 1000 + i * 40;
+    const arrivalMs = START_MS + i * 40 * (1 + drift) + delayMs;
+    kinds.push(anchor.place(VIDEO, stampMs, arrivalMs).kind);
+    offsets.push(offsetOf(anchor));
+    arrivals.push(arrivalMs);
+  });
+  return { offsets, arrivals, kinds };
+}
+
+describe('StampUnwrapper', () => {
+  it('carries stamps on over three wraps of 2^32 and back again', () => {
+    const unwrapper = new StampUnwrapper();
+    const step = 2 ** 30;
+    const forward = Array.from({ length: 14 }, (_, i) => i * step);
+    const stamps = [...forward, ...forward.toReversed()];
+    for (const wanted of stamps) expect(unwrapper.unwrap(wanted % 2 ** 32)).toBe(wanted);
+  });
+
+  it('keeps every distance below 2^31, forwards and backwards', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+        fc.array(fc.integer({ min: -(2 ** 31) + 1, max: 2 ** 31 - 1 })),
+        (first, steps) => {
+          const unwrapper = new StampUnwrapper();
+          let wanted = first;
+          expect(unwrapper.unwrap(first)).toBe(first);
+          for (const step of steps) {
+            wanted += step;
+            const stamp = ((wanted % 2 ** 32) + 2 ** 32) % 2 ** 32;
+            expect(unwrapper.unwrap(stamp)).toBe(wanted);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('Anchor', () => {
+  it("is provisional at once: the first tag's media time is its arrival", () => {
+    const anchor = new Anchor();
+    expect(anchor.place(VIDEO, 5000, START_MS)).toEqual({
+      kind: 'media',
+      mediaMs: START_MS,
+    });
+  });
+
+  it('takes the smallest delay of the first 2 s as its target and reaches it by slewing', () => {
+    const delays = [80, ...Array.from({ length: 15_000 }, () => 10)];
+    const { offsets } = run(delays);
+    expect(offsets[40]).toBe(offsets[0]); // 1.6 s: still provisional
+    expect(offsets.at(-1)).toBeCloseTo(START_MS - 1000 + 10, 3);
+  });
+
+  it('never steps: the offset moves at most 200 ppm of the time gone by', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 900 }), {
+          minLength: 300,
+          maxLength: 600,
+        }),
+        (delays) => {
+          const { offsets, arrivals } = run(delays);
+          for (let i = 1; i < offsets.length; i++) {
+            const moved = Math.abs((offsets[i] ?? 0) - (offsets[i - 1] ?? 0));
+            const newest = Math.max(...arrivals.slice(0, i));
+            const elapsed = Math.max(0, (arrivals[i] ?? 0) - newest);
+            expect(moved).toBeLessThanOrEqual(elapsed * SLEW_PER_MS + 1e-3);
+          }
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  it('follows an encoder clock that is 100 ppm slow over an hour to within 3 ms', () => {
+    const delays = Array.from({ length: 90_000 }, (_, i) => (i * 7919) % 23);
+    const { offsets, kinds } = run(delays, 100e-6);
+    const wanted = START_MS - 1000 + 90_000 * 40 * 100e-6;
+    expect(Math.abs((offsets.at(-1) ?? 0) - wanted)).toBeLessThan(3);
+    expect(new Set(kinds)).toEqual(new Set(['media']));
+  });
+
+  it('calls a step of 10 s forward a jump, and begins anew at the arrival', () => {
+    const anchor = new Anchor();
+    anchor.place(VIDEO, 0, START_MS);
+    anchor.place(VIDEO, 40, START_MS + 40);
+    expect(anchor.place(VIDEO, 10_080, START_MS + 80)).toEqual({
+      kind: 'jump',
+      mediaMs: START_MS + 80,
+    });
+  });
+
+  it('does not call a stall a jump, where stamps and arrivals pause together', () => {
+    const anchor = new Anchor();
+    anchor.place(VIDEO, 0, START_MS);
+    expect(anchor.place(VIDEO, 8_000, START_MS + 8_010).kind).toBe('media');
+  });
+
+  it('does not call a burst a jump, where many stamps arrive at once', () => {
+    const anchor = new Anchor();
+    for (let i = 0; i < 100; i++) expect(anchor.place(VIDEO, i * 40, START_MS).kind).toBe('media');
+  });
+
+  it('tolerates interleaving within a second, and calls more than 1 s backwards a jump', () => {
+    const anchor = new Anchor();
+    anchor.place(VIDEO, 5_000, START_MS);
+    expect(anchor.place(AUDIO, 4_100, START_MS + 1).kind).toBe('media');
+    expect(anchor.place(VIDEO, 5_040, START_MS + 40).kind).toBe('media');
+    expect(anchor.place(VIDEO, 4_030, START_MS + 80).kind).toBe('jump');
+  });
+
+  it('drops stragglers of the other kind after a jump instead of jumping back and forth', () => {
+    const anchor = new Anchor();
+    anchor.place(VIDEO, 100_000, START_MS);
+    anchor.place(AUDIO, 100_000, START_MS);
+    expect(anchor.place(VIDEO, 0, START_MS + 40).kind).toBe('jump');
+    expect(anchor.place(AUDIO, 100_020, START_MS + 41).kind).toBe('stale');
+    expect(anchor.place(AUDIO, 10, START_MS + 50).kind).toBe('media');
+    expect(anchor.place(VIDEO, 40, START_MS + 80).kind).toBe('media');
+  });
+
+  it('never goes behind the media time it has given when a new base begins', () => {
+    const anchor = new Anchor();
+    let newest = 0;
+    for (let i = 0; i < 50; i++) {
+      const placed = anchor.place(VIDEO, i * 40, START_MS);
+      if (placed.kind === 'media') newest = placed.mediaMs;
+    }
+    const jumped = anchor.place(VIDEO, 500_000, START_MS + 10);
+    expect(jumped.kind).toBe('jump');
+    if (jumped.kind === 'jump') expect(jumped.mediaMs).toBeGreaterThanOrEqual(newest);
+  });
+});
