@@ -7,8 +7,6 @@ import type { Problem } from './problem.ts';
 import { STREAM_KEY_VARIABLE } from './settings-overrides.ts';
 import type { YamlSource } from './yaml-source.ts';
 
-const MOST_CHANNELS = 64;
-
 export function channelProblems(
   channels: readonly ChannelSettings[],
   source: YamlSource | undefined,
@@ -30,8 +28,6 @@ export function channelProblems(
         STREAM_KEY_VARIABLE,
       ),
     );
-  if (source !== undefined && channels.length > MOST_CHANNELS)
-    problems.push(source.problem(['channels'], `more than ${MOST_CHANNELS} channels; run a second service for them`));
   const owners = new Map<string, string>();
   const ids = new Set(channels.map(({ id }) => id));
   for (const { id, keys } of channels)

@@ -13,7 +13,7 @@ const LANGUAGE = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/;
 /** Above this ffmpeg and every player's list of qualities become unusable. */
 const MOST_RUNGS = 10;
 
-export const FRAME_RATES_TEXT = 'auto, 23.976, 24, 25, 29.97, 30, 50, 59.94 or 60';
+const FRAME_RATES_TEXT = 'auto, 23.976, 24, 25, 29.97, 30, 50, 59.94 or 60';
 
 interface BitsRange {
   readonly minimum: number;
@@ -196,7 +196,6 @@ export const ladderSchema = z
 
 export type LadderVideoFile = z.output<typeof ladderVideoSchema>;
 export type LadderAudioFile = z.output<typeof ladderAudioSchema>;
-export type LadderFile = z.output<typeof ladderSchema>;
 
 /** The JSON Schema of ladder files, as text: what ladders/ladder.schema.json holds. */
 export function ladderSchemaText(): string {

@@ -7,9 +7,12 @@ import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from './quantities.ts';
 
 /** Longest HLS TARGETDURATION a ladder may have is 6 s, and RFC 8216 6.2.2 keeps three of them in a live playlist. */
-export const SHORTEST_WINDOW_MS = 20_000;
+const SHORTEST_WINDOW_MS = 20_000;
 /** What fits in memory; longer windows need the disk spool. */
 export const LONGEST_WINDOW_MS = 15 * 60_000;
+
+/** Of one service: each has an encoder, and a second service is a better neighbour than a 65th channel. */
+const MOST_CHANNELS = 64;
 
 export const portSchema = z
   .union([z.number(), z.string().max(32)])
@@ -116,6 +119,7 @@ export const settingsFileSchema = z
         channelSchema,
       )
       .refine((channels) => Object.keys(channels).length > 0, { error: 'has no channel' })
+      .refine((channels) => Object.keys(channels).length <= MOST_CHANNELS, { error: `has more than ${MOST_CHANNELS}` })
       .optional()
       .meta({ title: 'a mapping of channel ids to channels such as { match: { ladder: two-core } }' }),
   })

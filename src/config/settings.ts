@@ -17,9 +17,9 @@ import { readTextFile } from './text-file.ts';
 import { type Environment, replaceVariables } from './variables.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
 
-export const MAX_SETTINGS_BYTES = 1_000_000;
-export const DEFAULT_CHANNEL = 'match';
-export const DEFAULT_LADDER = 'two-core';
+const MAX_SETTINGS_BYTES = 1_000_000;
+const DEFAULT_CHANNEL = 'match';
+const DEFAULT_LADDER = 'two-core';
 
 export interface SettingsInput {
   /** Values of SETTINGS_FLAGS. */
@@ -149,7 +149,7 @@ function dataDirectoryOf({ file, fileDirectory, overrides, cwd, env }: Layers): 
 }
 
 /** XDG Base Directory 0.8: all paths must be absolute; a relative one is invalid and ignored. */
-export function defaultDataDirectory(env: Environment): string {
+function defaultDataDirectory(env: Environment): string {
   const { XDG_STATE_HOME: state, HOME: home } = env;
   if (state !== undefined && isAbsolute(state)) return resolve(state, 'pitchside');
   return resolve(home !== undefined && isAbsolute(home) ? home : homedir(), '.local/state/pitchside');

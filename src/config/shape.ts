@@ -37,7 +37,7 @@ export function checkShape<T>(
 ): Shaped<T> {
   const result = schema.safeParse(value);
   if (result.success) return { kind: 'ok', value: result.data };
-  const root = z.toJSONSchema(schema, { io: 'input' }) as SchemaNode;
+  const root = schemaNode(schema);
   const blamed = new Set<string>();
   const problems = result.error.issues.flatMap((issue): Problem[] => {
     if (issue.code === 'unrecognized_keys')
@@ -77,8 +77,18 @@ export function wrongTextOf(schema: z.ZodType, value: string): string | undefine
   const result = schema.safeParse(value);
   const [issue] = result.error?.issues ?? [];
   if (issue === undefined) return undefined;
+  return wrongValueText(issue, value, JSON.stringify(value), schemaNode(schema));
+}
+
+const NODES = new WeakMap<z.ZodType, SchemaNode>();
+
+/** Made at the first problem only: a right file never needs it. */
+function schemaNode(schema: z.ZodType): SchemaNode {
+  const known = NODES.get(schema);
+  if (known !== undefined) return known;
   const node = z.toJSONSchema(schema, { io: 'input' }) as SchemaNode;
-  return wrongValueText(issue, value, JSON.stringify(value), node);
+  NODES.set(schema, node);
+  return node;
 }
 
 function wrongValueText(

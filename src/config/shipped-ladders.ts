@@ -16,7 +16,7 @@ export const LADDERS_DIRECTORY = fileURLToPath(new URL('../../ladders', import.m
 const SHIPPED_NAME = /^[a-z0-9][a-z0-9-]*$/;
 
 /** Names without `.yaml`, sorted. */
-export async function shippedLadderNames(): Promise<string[]> {
+async function shippedLadderNames(): Promise<string[]> {
   const files = await readdir(LADDERS_DIRECTORY).catch((): string[] => []);
   return files
     .filter((file) => file.endsWith('.yaml'))

@@ -14,6 +14,7 @@ import {
   type ParsedNode,
   parseDocument,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import { messageOf } from '../system/errors.ts';
 import { formatPath, type Place, type Problem, type ProblemCode, shortened } from './problem.ts';
@@ -250,8 +251,20 @@ function keyName(pair: Pair<unknown, unknown>): string | undefined {
 
 function pairAt(document: Parsed, node: unknown, name: PropertyKey): Pair<unknown, unknown> | undefined {
   const target = isAlias(node) ? node.resolve(document) : node;
-  return isMap(target) ? target.items.find((pair) => keyName(pair) === String(name)) : undefined;
+  return isMap(target) ? pairsByName(target).get(String(name)) : undefined;
 }
+
+/** Made once for each mapping: a file of nothing but unknown keys asks for the place of every one. */
+function pairsByName(map: YAMLMap): ReadonlyMap<string, Pair<unknown, unknown>> {
+  const known = PAIRS.get(map);
+  if (known !== undefined) return known;
+  const pairs = new Map<string, Pair<unknown, unknown>>();
+  for (const pair of map.items) pairs.set(keyName(pair) ?? '', pair);
+  PAIRS.set(map, pairs);
+  return pairs;
+}
+
+const PAIRS = new WeakMap<YAMLMap, ReadonlyMap<string, Pair<unknown, unknown>>>();
 
 function childAt(document: Parsed, node: unknown, step: PropertyKey): unknown {
   const target = isAlias(node) ? node.resolve(document) : node;

@@ -255,6 +255,13 @@ describe('the channels block', () => {
     ]);
   });
 
+  test('more than 64 channels are refused before any ladder is read', async () => {
+    const file = `channels:\n${Array.from({ length: 65 }, (_, index) => `  c${index}: { ladder: none-such }\n`).join('')}`;
+    expect(await problems(file)).toEqual([
+      's.yaml:2:3 channels: has more than 64; expected a mapping of channel ids to channels such as { match: { ladder: two-core } }',
+    ]);
+  });
+
   test('one secret in two channels is refused, for nobody could tell whose feed it is', async () => {
     const lines = await problems(
       'channels:\n  a: { keys: { x: same-secret } }\n  b: { keys: { y: same-secret, z: "${S}" } }\n  long-name: {}\n',
