@@ -125,8 +125,9 @@ export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): P
   });
 }
 
-/** The last line that says something, for the reason. */
+/** The line that says most: the last one that speaks of an error, else the last one with a word in it. */
 function lastLine(tail: string): string {
-  const line = tail.split(/[\r\n]+/).findLast((text) => text.trim() !== '');
-  return line === undefined ? '' : `: ${line.trim()}`;
+  const lines = tail.split(/[\r\n]+/).filter((text) => /[A-Za-z]{3}/.test(text));
+  const line = lines.findLast((text) => /\berror\b|^E: |failed|E[A-Z]{5,}/i.test(text)) ?? lines.at(-1);
+  return line === undefined ? '' : `: ${line.trim().slice(0, 200)}`;
 }

@@ -16,7 +16,8 @@ describe('a command that installs something', () => {
   });
 
   test('fails with its exit code and the last thing that it said', async () => {
-    const script = 'console.log("fetching"); console.error("E: no such package\\n"); process.exitCode = 100';
+    const script =
+      'console.log("fetching"); console.error("E: no such package\\n  at line 7\\n}"); process.exitCode = 100';
     expect(await runInstallCommand(node(script))).toEqual({ ok: false, why: 'exit code 100: E: no such package' });
   });
 
