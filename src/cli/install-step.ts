@@ -128,6 +128,6 @@ export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): P
 /** The line that says most: the last one that speaks of an error, else the last one with a word in it. */
 function lastLine(tail: string): string {
   const lines = tail.split(/[\r\n]+/).filter((text) => /[A-Za-z]{3}/.test(text));
-  const line = lines.findLast((text) => /\berror\b|^E: |failed|E[A-Z]{5,}/i.test(text)) ?? lines.at(-1);
+  const line = lines.findLast((text) => /\b[Ee]rror\b|^E: |[Ff]ailed|\bE[A-Z]{4,}\b/.test(text)) ?? lines.at(-1);
   return line === undefined ? '' : `: ${line.trim().slice(0, 200)}`;
 }
