@@ -9,9 +9,8 @@ export interface PostTarget {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What the sound of every Track is encoded at, and the samples of one AAC-LC access unit. */
+/** What the sound of every Track is encoded at, in Hz. */
 export const AUDIO_SAMPLE_RATE = 48_000;
-export const AAC_FRAME_SAMPLES = 1024;
 
 /**
  * x264 without B-frames and lookahead (a chunk must not wait for pictures that come later), but with frame threads: the sliced

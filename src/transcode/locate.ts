@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-export type FfmpegOrigin = 'setting' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH';
+type FfmpegOrigin = 'setting' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH';
 
 export type FfmpegLocation =
   | { readonly kind: 'found'; readonly path: string; readonly version: string; readonly origin: FfmpegOrigin }

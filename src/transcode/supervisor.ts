@@ -7,7 +7,7 @@ import type { ErrorCode } from '../system/errors.ts';
 import { deathsReport, type Overload, overloadAfter, startOverload } from './encoder-health.ts';
 import type { EncodeExit, EncodeGrid, EncodeProgress } from './model.ts';
 
-export type WorkerStateName =
+type WorkerStateName =
   /** Not wanted, or not yet, or no more. */
   | 'idle'
   /** Spawned; no chunk came out yet. */

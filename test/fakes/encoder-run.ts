@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { startEncoder } from '../../src/transcode/ffmpeg-process.ts';
 import type { EncodeCommand, EncodeExit, EncodeProcess, EncodeProgress } from '../../src/transcode/model.ts';
 
-export const FFMPEG = process.env['FFMPEG_PATH'] ?? 'ffmpeg';
+const FFMPEG = process.env['FFMPEG_PATH'] ?? 'ffmpeg';
 
 export interface HeardRun {
   readonly process: EncodeProcess;

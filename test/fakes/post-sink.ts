@@ -5,7 +5,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface SunkChunk {
+interface SunkChunk {
   readonly decodeTicks: number;
   readonly samples: number;
   readonly durationTicks: number;
