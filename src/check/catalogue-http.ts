@@ -34,6 +34,11 @@ export const HTTP_RULES = {
   'http.head': ['RFC 9110 9.3.2', 'error', 'Send the same headers for HEAD as for GET.'],
   'http.range': ['RFC 9110 14', 'error', 'Answer ranges of finished objects by 206 and 416 with Content-Range.'],
   'http.gzip': ['Apple HLS 10.1', 'error', 'Compress playlists for those who accept it, with Vary: Accept-Encoding.'],
+  'http.gzip-mpd': [
+    'RFC 9110 8.4.1.3',
+    'warning',
+    'Compress the MPD for those who accept it, with Vary: Accept-Encoding.',
+  ],
   'http.gzip-etag': ['RFC 9110 8.8.3.3', 'error', 'Give the compressed form its own ETag.'],
   'http.one-body': ['RFC 8246 2', 'error', 'Give changed bytes a new URL.'],
   'http.set-cookie': ['RFC 9111 7.3', 'error', 'Send no cookies with playlists and media.'],

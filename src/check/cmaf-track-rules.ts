@@ -35,8 +35,8 @@ function placed(list: readonly SegmentObject[], inits: Inits, handler: string): 
     const init = initOf(inits, segment);
     const run = segment.facts.runs[0];
     const fits = init?.tracks.length === 1 && init.tracks[0]?.handler === handler;
-    return fits && run?.startTicks !== undefined && run.timescale > 0
-      ? [{ segment, run, startS: run.startTicks / run.timescale }]
+    return fits && run?.presentationTicks !== undefined && run.timescale > 0
+      ? [{ segment, run, startS: run.presentationTicks / run.timescale }]
       : [];
   });
 }
@@ -49,7 +49,7 @@ function judgeAlignment(evidence: Evidence, tracks: Tracks, inits: Inits): Findi
   const starts = new Map(reference.map((item) => [key(item), item]));
   const compare = (list: readonly Placed[], rule: 'cmaf.video-aligned' | 'cmaf.audio-aligned'): Finding[] =>
     list.flatMap((item) => {
-      const video = starts.get(key(item));
+      const video = item.segment.listed.counted === true ? nearest(reference, item) : starts.get(key(item));
       if (video === undefined) return [];
       const offS = item.startS - video.startS;
       // video: to the tick; audio: within one of its frames
@@ -68,6 +68,11 @@ function judgeAlignment(evidence: Evidence, tracks: Tracks, inits: Inits): Findi
     ...videos.slice(1).flatMap((list) => compare(list, 'cmaf.video-aligned')),
     ...audios.flatMap((list) => compare(list, 'cmaf.audio-aligned')),
   ];
+}
+
+/** With `$Time$` alone segments pair by time, if they are less than half a segment apart. */
+function nearest(reference: readonly Placed[], item: Placed): Placed | undefined {
+  return reference.find((video) => Math.abs(video.startS - item.startS) < item.segment.listed.durationS / 2);
 }
 
 /** Numbers count inside a Period; HLS media sequence numbers run on. */
@@ -140,8 +145,8 @@ function judgeMediaDates(tracks: Tracks): Finding[] {
     list.flatMap((segment) => {
       const run = segment.facts.runs[0];
       const { listed } = segment;
-      if (listed.pdtMs === undefined || run?.startTicks === undefined || run.timescale === 0) return [];
-      const offset = listed.pdtMs - (run.startTicks / run.timescale) * 1000;
+      if (listed.pdtMs === undefined || run?.presentationTicks === undefined || run.timescale === 0) return [];
+      const offset = listed.pdtMs - (run.presentationTicks / run.timescale) * 1000;
       const expected = constants.get(listed.run) ?? offset;
       constants.set(listed.run, expected);
       const byMs = Math.round(offset - expected);

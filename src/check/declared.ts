@@ -33,17 +33,20 @@ export function declaredByHls(read: ReadSnapshot): readonly Declared[] {
     const members = playlist.media.filter(
       (media) => text(media, 'TYPE') === 'AUDIO' && text(media, 'GROUP-ID') === text(variant, 'AUDIO'),
     );
+    const track = resolveUrl(variant.uri, snapshot.url);
     return [
       {
-        track: resolveUrl(variant.uri, snapshot.url),
+        track,
         codecs: variantCodecs(variant),
         width,
         height,
         peakBps: numeric(text(variant, 'BANDWIDTH')),
         averageBps: numeric(text(variant, 'AVERAGE-BANDWIDTH')),
-        groupTracks: members.flatMap((media) =>
-          text(media, 'URI') === undefined ? [] : [resolveUrl(text(media, 'URI') ?? '', snapshot.url)],
-        ),
+        // an audio-only variant may be the member of its own group: its bytes count once
+        groupTracks: members
+          .flatMap((media) => text(media, 'URI') ?? [])
+          .map((uri) => resolveUrl(uri, snapshot.url))
+          .filter((url) => url !== track),
         set: 'variants',
       },
     ];

@@ -137,7 +137,7 @@ function judgeReports(url: string, playlist: HlsPlaylist, otherUrls: readonly st
     playlist.renditionReports.map((report) => resolveUrl(report.attributes.get('URI')?.value ?? '', url)),
   );
   return otherUrls
-    .filter((other) => other !== url && !reported.has(other))
+    .filter((other) => !reported.has(other))
     .map((other) => found('hls.rendition-report', { url }, `There is no EXT-X-RENDITION-REPORT for ${other}.`));
 }
 

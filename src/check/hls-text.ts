@@ -73,6 +73,8 @@ export interface HlsPlaylist {
   readonly openParts: readonly HlsPart[];
   readonly openPdtText: string | undefined;
   readonly openDiscontinuity: boolean;
+  /** EXT-X-MAP in force at the end of the playlist. */
+  readonly openMap: HlsMap | undefined;
   readonly partInf: HlsEntry | undefined;
   readonly serverControl: HlsEntry | undefined;
   readonly preloadHints: readonly HlsEntry[];
@@ -140,6 +142,7 @@ function emptyDraft(tags: readonly HlsTag[], problems: HlsProblem[]): Draft {
       openParts: [],
       openPdtText: undefined,
       openDiscontinuity: false,
+      openMap: undefined,
       partInf: undefined,
       serverControl: undefined,
       preloadHints: [],
@@ -182,6 +185,7 @@ export function readPlaylist(text: string): HlsPlaylist {
     openParts: draft.parts,
     openPdtText: draft.pdtText,
     openDiscontinuity: draft.discontinuity,
+    openMap: draft.map,
   };
 }
 

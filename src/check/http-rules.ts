@@ -47,14 +47,17 @@ export function judgeHttp(evidence: Evidence, limits: Limits): readonly Finding[
     ...texts.flatMap((text) => [...judgeAny(text), ...judgeStatus(text)]),
     ...rendered.flatMap((text) => judgeTextCache(text, limits, 'http.cache-playlist')),
     ...evidence.mpds.flatMap((text) => judgeTextCache(text, limits, 'http.cache-mpd')),
-    ...evidence.media.flatMap((object) => [...judgeAny(object), ...judgeMedia(object, evidence, limits)]),
+    ...evidence.media.flatMap((object) => [
+      ...judgeAny(object, object.listed.track),
+      ...judgeMedia(object, evidence, limits),
+    ]),
     ...judgeBodies(evidence),
   ];
 }
 
 /** What holds for every answer of every status. */
-export function judgeAny(answer: Exchange): Finding[] {
-  const where = { url: answer.url };
+export function judgeAny(answer: Exchange, track?: string): Finding[] {
+  const where = { url: answer.url, track };
   const findings: Finding[] = [];
   const about = `the ${answer.status} answer`;
   // RFC 9110 15.1: 404 and 410 are heuristically cacheable: without a policy a cache makes one up

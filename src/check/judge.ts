@@ -74,12 +74,13 @@ function judgeRendition(evidence: Evidence, rendition: ReadRendition, urls: read
     rendition.reads.some((read) =>
       read.playlist.segments.some((segment) => /\.(m4s|mp4|m4a|m4v|cmf[avt])(\?|$)/i.test(segment.uri)),
     );
+  const others = urls.filter((url) => url !== rendition.url);
   const steps = [judgeUpdates(rendition.reads), judgeHintsKept(rendition.reads)];
   return [
     ...rendition.reads.flatMap((read) => [
       ...judgeSyntax(read),
       ...judgeMedia(read, usesFmp4),
-      ...judgeParts(read, urls),
+      ...judgeParts(read, others),
     ]),
     ...steps.flat(),
   ];

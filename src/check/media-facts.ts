@@ -14,6 +14,8 @@ export interface TrackFacts {
   readonly codec: string;
   readonly width: number | undefined;
   readonly height: number | undefined;
+  /** media_time of the edit list: what is cut off the front of the presentation. 0 without one. */
+  readonly editTicks: number;
   readonly defaultDuration: number;
   readonly defaultFlags: number;
 }
@@ -31,6 +33,8 @@ export interface RunFacts {
   readonly trackId: number;
   /** baseMediaDecodeTime of the first fragment; undefined without tfdt. */
   readonly startTicks: number | undefined;
+  /** Earliest presentation time: tfdt, composition offsets and edit list together. */
+  readonly presentationTicks: number | undefined;
   readonly durationTicks: number;
   readonly samples: number;
   readonly startsWithSync: boolean;
@@ -120,9 +124,24 @@ function trackOf(trak: Buffer, defaults: Defaults): TrackFacts {
     codec: entry === undefined ? '' : codecOf(entry),
     width: size?.width,
     height: size?.height,
+    editTicks: editOf(trak),
     defaultDuration: defaults.get(trackId)?.duration ?? 0,
     defaultFlags: defaults.get(trackId)?.flags ?? 0,
   };
+}
+
+// 14496-12 8.6.6: the first edit that is not empty; an empty one has media_time -1
+function editOf(trak: Buffer): number {
+  const elst = boxAt(trak, 'edts', 'elst')?.body;
+  if (elst === undefined) return 0;
+  const wide = fullBox(elst).version === 1;
+  const count = elst.readUInt32BE(4);
+  for (let i = 0; i < count; i += 1) {
+    const at = 8 + i * (wide ? 20 : 12);
+    const time = wide ? Number(elst.readBigInt64BE(at + 8)) : elst.readInt32BE(at + 4);
+    if (time >= 0) return time;
+  }
+  return 0;
 }
 
 function required(bytes: Buffer, ...path: readonly string[]): Buffer {
@@ -134,6 +153,8 @@ function required(bytes: Buffer, ...path: readonly string[]): Buffer {
 interface Traf {
   readonly trackId: number;
   readonly decodeTicks: number | undefined;
+  /** Earliest presentation time from the first sample's decode time on. */
+  readonly earliestTicks: number;
   readonly durationTicks: number;
   readonly samples: number;
   readonly sync: boolean;
@@ -176,6 +197,8 @@ function runOf(trafs: readonly Traf[], track: TrackFacts | undefined): RunFacts 
   return {
     trackId: first?.trackId ?? 0,
     startTicks: first?.decodeTicks,
+    presentationTicks:
+      first?.decodeTicks === undefined ? undefined : first.decodeTicks + first.earliestTicks - (track?.editTicks ?? 0),
     durationTicks: trafs.reduce((sum, traf) => sum + traf.durationTicks, 0),
     samples: trafs.reduce((sum, traf) => sum + traf.samples, 0),
     startsWithSync: track?.handler !== 'vide' || first?.samples === 0 || first?.sync === true,
@@ -205,6 +228,7 @@ function trafOf(traf: Buffer, tracks: ReadonlyMap<number, TrackFacts>): Traf {
         : fullBox(tfdt).version === 1
           ? Number(tfdt.readBigInt64BE(4))
           : tfdt.readUInt32BE(4),
+    earliestTicks: truns[0]?.earliestTicks ?? 0,
     durationTicks: truns.reduce((sum, trun) => sum + trun.durationTicks, 0),
     samples: truns.reduce((sum, trun) => sum + trun.samples, 0),
     sync: truns[0]?.sync ?? false,
@@ -213,25 +237,54 @@ function trafOf(traf: Buffer, tracks: ReadonlyMap<number, TrackFacts>): Traf {
   };
 }
 
-function trunOf(
-  trun: Buffer,
-  durationDefault: number,
-  flagsDefault: number,
-): { durationTicks: number; samples: number; sync: boolean; firstTicks: number } {
-  const { flags } = fullBox(trun);
+interface Trun {
+  readonly durationTicks: number;
+  readonly earliestTicks: number;
+  readonly samples: number;
+  readonly sync: boolean;
+  readonly firstTicks: number;
+}
+
+// 14496-12 8.8.8.1: data_offset 0x1, first_sample_flags 0x4, duration 0x100, size 0x200, flags 0x400, composition offset 0x800
+function trunOf(trun: Buffer, durationDefault: number, flagsDefault: number): Trun {
+  const { version, flags } = fullBox(trun);
   const samples = trun.readUInt32BE(4);
-  let at = 8 + (flags & 0x1 ? 4 : 0);
-  const firstFlags = flags & 0x4 ? trun.readUInt32BE(at) : undefined;
-  at += flags & 0x4 ? 4 : 0;
-  const fields: readonly number[] = [0x100, 0x200, 0x400, 0x800].map((bit) => (flags & bit ? 4 : 0));
-  const [durationField = 0, sizeField = 0] = fields;
-  const stride = fields.reduce((sum, size) => sum + size, 0);
-  if (at + samples * stride > trun.length) throw new Error(`trun of ${samples} samples is cut off`);
-  const sampleFlags =
-    firstFlags ?? (flags & 0x400 && samples > 0 ? trun.readUInt32BE(at + durationField + sizeField) : flagsDefault);
-  let durationTicks = durationField === 0 ? samples * durationDefault : 0;
-  for (let i = 0; durationField !== 0 && i < samples; i += 1) durationTicks += trun.readUInt32BE(at + i * stride);
-  const firstTicks = durationField !== 0 && samples > 0 ? trun.readUInt32BE(at) : durationDefault;
-  // 14496-12 8.8.3.1: sample_is_non_sync_sample is bit 16, sample_depends_on bits 24-25 (1 = depends on others)
-  return { durationTicks, samples, sync: (sampleFlags & 0x10000) === 0 && ((sampleFlags >> 24) & 3) !== 1, firstTicks };
+  const start = 8 + (flags & 0x1 ? 4 : 0);
+  const firstFlags = flags & 0x4 ? trun.readUInt32BE(start) : undefined;
+  const table = start + (flags & 0x4 ? 4 : 0);
+  const has = (bit: number): number => (flags & bit ? 4 : 0);
+  const stride = has(0x100) + has(0x200) + has(0x400) + has(0x800);
+  if (table + samples * stride > trun.length) throw new Error(`trun of ${samples} samples is cut off`);
+  let durationTicks = 0;
+  let earliestTicks = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < samples; i += 1) {
+    const at = table + i * stride;
+    const offsetAt = at + has(0x100) + has(0x200) + has(0x400);
+    const offset = has(0x800) === 0 ? 0 : version === 0 ? trun.readUInt32BE(offsetAt) : trun.readInt32BE(offsetAt);
+    earliestTicks = Math.min(earliestTicks, durationTicks + offset);
+    durationTicks += has(0x100) === 0 ? durationDefault : trun.readUInt32BE(at);
+    // without any of the fields all samples are alike
+    if (stride === 0)
+      return {
+        durationTicks: samples * durationDefault,
+        earliestTicks,
+        samples,
+        sync: isSync(firstFlags ?? flagsDefault),
+        firstTicks: durationDefault,
+      };
+  }
+  const stated = has(0x400) !== 0 && samples > 0 ? trun.readUInt32BE(table + has(0x100) + has(0x200)) : flagsDefault;
+  const firstTicks = has(0x100) !== 0 && samples > 0 ? trun.readUInt32BE(table) : durationDefault;
+  return {
+    durationTicks,
+    earliestTicks: samples === 0 ? 0 : earliestTicks,
+    samples,
+    sync: isSync(firstFlags ?? stated),
+    firstTicks,
+  };
+}
+
+/** 14496-12 8.8.3.1: sample_is_non_sync_sample is bit 16, sample_depends_on bits 24-25 (1 = depends on others). */
+function isSync(sampleFlags: number): boolean {
+  return (sampleFlags & 0x10000) === 0 && ((sampleFlags >> 24) & 3) !== 1;
 }

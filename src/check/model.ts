@@ -59,8 +59,10 @@ export interface ListedAs {
   /** Playlist URL (HLS) or `PERIOD/REPRESENTATION` (DASH). */
   readonly track: string;
   readonly initUrl: string | undefined;
-  /** Media sequence number or `$Number$`; position in the SegmentTimeline where there is only `$Time$`. */
+  /** Media sequence number or `$Number$`; where there is only `$Time$`, a count of the track's own (`counted`). */
   readonly number: number;
+  /** True when `number` means nothing to other tracks. */
+  readonly counted?: boolean | undefined;
   /** Position of a part inside its segment. */
   readonly part?: number | undefined;
   /** EXTINF, PART DURATION or S@d / @duration, seconds. */

@@ -22,8 +22,15 @@ export function judgeProbe(probe: Probe): readonly Finding[] {
     case 'gzip':
       return judgeGzip(probe);
     case 'repeat':
-      return [];
+      return judgeRepeat(probe);
   }
+}
+
+/** RFC 8216bis 6.2.2: what is listed stays there. */
+function judgeRepeat({ answer }: Probe): Finding[] {
+  return answer.status === 200
+    ? []
+    : [found('http.status', { url: answer.url }, `The oldest listed object answered ${answer.status}.`)];
 }
 
 function judgeMissing({ answer }: Probe): Finding[] {
@@ -122,13 +129,14 @@ function judgeRange({ answer, plain, purpose, headDigest }: Probe): Finding[] {
   return answer.digest === headDigest ? [] : wrong('The 206 answer has other bytes than the whole object.');
 }
 
-function judgeGzip({ answer, plain }: Probe): Finding[] {
+function judgeGzip({ answer, plain, kind }: Probe): Finding[] {
   const where = { url: answer.url };
+  const rule = kind === 'mpd' ? 'http.gzip-mpd' : 'http.gzip';
   if (answer.status !== 200) return [];
   if (answer.headers['content-encoding'] !== 'gzip')
-    return [found('http.gzip', where, 'Accept-Encoding: gzip was answered without Content-Encoding: gzip.')];
+    return [found(rule, where, 'Accept-Encoding: gzip was answered without Content-Encoding: gzip.')];
   if (!/accept-encoding/i.test(answer.headers['vary'] ?? ''))
-    return [found('http.gzip', where, 'The compressed answer lacks Vary: Accept-Encoding.')];
+    return [found(rule, where, 'The compressed answer lacks Vary: Accept-Encoding.')];
   const etag = answer.headers['etag'];
   // RFC 9110 8.8.3.3: a strong tag differs between content codings
   const shared =

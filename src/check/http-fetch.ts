@@ -1,0 +1,81 @@
+/**
+ * Plain HTTP as a checker needs it: no redirects followed, no coding undone, no cache, bodies bounded.
+ * It never retries: an answer is evidence. Lost requests reject with the reason.
+ */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { HeaderMap } from './model.ts';
+
+export interface CheckRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly url: string;
+  readonly headers: HeaderMap;
+  readonly signal: AbortSignal;
+}
+
+export interface CheckAnswer {
+  readonly status: number;
+  readonly headers: HeaderMap;
+  /** As sent, content coding and all. */
+  readonly body: Buffer;
+}
+
+export type CheckFetch = (request: CheckRequest) => Promise<CheckAnswer>;
+
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** Longer than any hold of a blocking reload (3 target durations). */
+const IDLE_TIMEOUT_MS = 20_000;
+
+export interface FetchDoor {
+  readonly fetch: CheckFetch;
+  close(): void;
+}
+
+/** A CheckFetch over kept-alive sockets; `close` ends them. */
+export function openFetch(): FetchDoor {
+  const http = new HttpAgent({ keepAlive: true, maxSockets: 64 });
+  const https = new HttpsAgent({ keepAlive: true, maxSockets: 64 });
+  const fetch: CheckFetch = ({ method, url, headers, signal }) =>
+    new Promise((resolve, reject) => {
+      const secure = url.startsWith('https:');
+      const request = secure ? httpsRequest : httpRequest;
+      const outgoing = request(url, { method, headers, signal, agent: secure ? https : http }, (incoming) => {
+        readBody(incoming).then(
+          (body) => resolve({ status: incoming.statusCode ?? 0, headers: headersOf(incoming), body }),
+          reject,
+        );
+      });
+      outgoing.setTimeout(IDLE_TIMEOUT_MS, () =>
+        outgoing.destroy(new Error(`no answer for ${IDLE_TIMEOUT_MS / 1000} s`)),
+      );
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
+  return {
+    fetch,
+    close() {
+      http.destroy();
+      https.destroy();
+    },
+  };
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw new Error(`the body is longer than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function headersOf(incoming: IncomingMessage): HeaderMap {
+  return Object.fromEntries(
+    Object.entries(incoming.headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  );
+}
