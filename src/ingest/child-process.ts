@@ -11,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Clock } from '../system/clock.ts';
 import { encodeLine, type FromChild, LineReader, parseFromChild, type ToChild } from './link-messages.ts';
 
+/** Only where this file itself runs as TypeScript. */
+const TYPESCRIPT_LOADER = 'tsx';
 const MAX_LINE = 64 * 1024;
 const START_TIMEOUT_MS = 20_000;
 const PING_EVERY_MS = 2_000;
@@ -137,7 +139,9 @@ function spawnChild(socketPath: string): ChildProcessByStdio<Writable, Readable,
   const extension = extname(fileURLToPath(import.meta.url));
   const main = fileURLToPath(new URL(`./child/main${extension}`, import.meta.url));
   const loader =
-    extension === '.ts' ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
+    extension === '.ts'
+      ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve(TYPESCRIPT_LOADER)).href]
+      : [];
   const { PATH, HOME, TMPDIR } = process.env;
   // The exposed process gets no setting of ours: stream keys may be among them.
   const env = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value !== undefined));

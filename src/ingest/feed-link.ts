@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../system/clock.ts';
+import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import { PublishFeed } from './feed.ts';
 import type { PublishEndReason } from './link-messages.ts';
@@ -84,8 +85,9 @@ export class FeedLink {
     try {
       for (const frame of reader.push(bytes)) this.feed.accept(frame);
     } catch (thrown) {
-      if (!(thrown instanceof RangeError)) throw thrown;
-      this.#close(thrown.message);
+      // One feed that goes wrong ends alone; the service and the other channels go on.
+      this.#options.log.error({ code: 'PUBLISH_PROTOCOL', reason: messageOf(thrown) }, 'feed failed');
+      this.#close('the service cannot take this feed');
     }
   }
 

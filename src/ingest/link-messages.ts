@@ -5,18 +5,27 @@
 import type { RtmpLimits } from './child/limits.ts';
 import type { KeyTable } from './stream-keys.ts';
 
-export type RefusalReason =
-  | 'too-many-connections'
-  | 'timeout'
-  | 'protocol'
-  | 'unknown-application'
-  | 'player'
-  | 'no-key'
-  | 'wrong-key'
-  | 'ambiguous-key'
-  | 'already-publishing';
+const REFUSAL_REASONS = [
+  'too-many-connections',
+  'timeout',
+  'protocol',
+  'unknown-application',
+  'player',
+  'no-key',
+  'wrong-key',
+  'ambiguous-key',
+  'already-publishing',
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-export type PublishEndReason = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'slow-consumer';
+const PUBLISH_END_REASONS = ['publisher-gone', 'closed', 'idle', 'protocol', 'slow-consumer'] as const;
+export type PublishEndReason = (typeof PUBLISH_END_REASONS)[number];
+
+/** Reasons become labels of metrics, so there are these and no others. */
+const REASONS: Readonly<Record<string, readonly unknown[]>> = {
+  refused: REFUSAL_REASONS,
+  'publish-end': PUBLISH_END_REASONS,
+};
 
 export type ToChild =
   | {
@@ -79,6 +88,7 @@ export function parseFromChild(line: string): FromChild | undefined {
   const fields = Object.hasOwn(FIELDS, kind) ? FIELDS[kind as FromChild['kind']] : undefined;
   if (fields === undefined) return undefined;
   for (const [name, type] of Object.entries(fields)) if (typeof value[name] !== type) return undefined;
+  if (REASONS[kind]?.includes(value['reason']) === false) return undefined;
   return value as unknown as FromChild;
 }
 

@@ -36,6 +36,7 @@ const WELL_AFTER_MS = 30_000;
 const LEAVE_WITHIN_MS = 2_000;
 /** sockaddr_un holds 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 90;
+const SOCKET_NAME = 'link.sock';
 
 /** Resolves when the port is open. Rejects with PORT_IN_USE, PORT_FORBIDDEN or RTMP_CHILD_EXITED. */
 export async function openRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIngest> {
@@ -46,12 +47,12 @@ export async function openRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIn
 
 class ChildBackedIngest implements RtmpIngest {
   readonly #options: RtmpIngestOptions;
-  readonly #folder: string;
+  /** Of the present child alone, which removes it when it leaves by itself. */
+  #folder: string | undefined;
   readonly #feeds = new Map<string, FeedLink>();
   #keys: KeyTable;
   #port: number;
   #child: RtmpChildProcess | undefined;
-  #starts = 0;
   #failures = 0;
   #startedUs = 0;
   #closing = false;
@@ -62,7 +63,6 @@ class ChildBackedIngest implements RtmpIngest {
     this.#options = options;
     this.#port = options.port;
     this.#keys = hashKeys(options.keys, randomSecret());
-    this.#folder = privateFolder();
   }
 
   get port(): number {
@@ -91,7 +91,6 @@ class ChildBackedIngest implements RtmpIngest {
         child.leave();
       });
     this.#endAll('closed');
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #startChild(): void {
@@ -105,7 +104,8 @@ class ChildBackedIngest implements RtmpIngest {
       limits: { ...DEFAULT_RTMP_LIMITS, ...limits },
       keys: this.#keys,
     };
-    const path = join(this.#folder, `${this.#starts++}.sock`);
+    this.#folder = privateFolder();
+    const path = join(this.#folder, SOCKET_NAME);
     const child = new RtmpChildProcess(path, hello, clock, {
       onMessage: (message) => this.#onMessage(child, message),
       onExit: (reason) => this.#onExit(reason),
@@ -162,14 +162,14 @@ class ChildBackedIngest implements RtmpIngest {
 
   #fail(error: ServiceError): void {
     this.#closing = true;
-    rmSync(this.#folder, { recursive: true, force: true });
     this.#opening?.reject(error);
     this.#opening = undefined;
   }
 
   #onExit(reason: string): void {
     this.#child = undefined;
-    this.#endAll('child-exited');
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    this.#endAll(this.#closing ? 'closed' : 'child-exited');
     this.#onChildGone?.();
     if (this.#closing) return;
     const { clock, log } = this.#options;
@@ -220,7 +220,7 @@ function identityOf(begin: { id: string; channel: string; address: string }) {
 
 /** mkdtemp makes it 0700. A long TMPDIR would not fit a socket address. */
 function privateFolder(): string {
-  const parent = tmpdir().length + '/pitchside-XXXXXX/99999.sock'.length > MAX_SOCKET_PATH ? '/tmp' : tmpdir();
+  const parent = tmpdir().length + `/pitchside-XXXXXX/${SOCKET_NAME}`.length > MAX_SOCKET_PATH ? '/tmp' : tmpdir();
   return mkdtempSync(join(parent, 'pitchside-'));
 }
 

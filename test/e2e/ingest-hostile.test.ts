@@ -44,7 +44,13 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     keys: [{ channel: 'match', secrets: ['secret'] }],
-    limits: { handshakeTimeoutMs: 700, publishTimeoutMs: 1_500, idleTimeoutMs: 1_200, maxConnectionsPerAddress: 12 },
+    limits: {
+      handshakeTimeoutMs: 700,
+      publishTimeoutMs: 1_500,
+      idleTimeoutMs: 1_200,
+      fullPipeMs: 1_500,
+      maxConnectionsPerAddress: 12,
+    },
     log: openLog('silent'),
     clock: systemClock(),
     metrics,
@@ -283,5 +289,16 @@ describe('the gate', () => {
     await one.until(() => feed.statistics().videoTags === 200);
     one.destroy();
     await one.until(() => ends.has(feed));
+  });
+
+  it('closes a publisher whose feed is not taken for too long, with a reason', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    feed.setFlow(false);
+    const picture = Buffer.concat([hex('2701000000'), Buffer.alloc(60_000)]);
+    for (let i = 0; i < 100; i++) one.send(VIDEO, picture, i, 6, 1);
+    await one.untilClosed(4_000);
+    await one.until(() => ends.get(feed) === 'closed', 1_500);
+    await expectWorking();
   });
 });

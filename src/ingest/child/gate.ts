@@ -55,6 +55,8 @@ export class Gate implements SessionHost {
       this.#server.once('error', reject);
       this.#server.listen(port, host, () => {
         this.#server.off('error', reject);
+        // Out of file descriptors: this connection is lost, the publishers that are in stay in.
+        this.#server.on('error', () => this.#listener.onRefused('too-many-connections', ''));
         const address = this.#server.address();
         resolve(typeof address === 'object' && address ? address.port : port);
       });

@@ -32,7 +32,12 @@ export class ServiceLink {
   listen(path: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(path, () => resolve());
+      this.#server.listen(path, () => {
+        this.#server.off('error', reject);
+        // The service sees its dial fail and ends that publish.
+        this.#server.on('error', () => undefined);
+        resolve();
+      });
     });
   }
 
