@@ -16,7 +16,7 @@ export interface RingBounds {
   readonly maxBytes: number;
 }
 
-export const RING_BOUNDS: RingBounds = {
+const RING_BOUNDS: RingBounds = {
   maxMs: 12_000,
   maxBytes: 32 * 1024 * 1024,
 };

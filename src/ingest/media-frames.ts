@@ -3,7 +3,7 @@
  * Pure. Invariant: however the bytes are cut, the same frames come out, and no body above the bound is reserved.
  */
 
-export const FRAME_HEADER_BYTES = 17;
+const FRAME_HEADER_BYTES = 17;
 
 /** One FLV tag as the child read it from RTMP. */
 export interface MediaFrame {

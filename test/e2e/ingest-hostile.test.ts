@@ -127,8 +127,12 @@ describe('the RTMP child survives the packet that', () => {
     ['declares media before a publish', connected, (one) => one.socket.write(hex('04 000000 ffffff 09 00000000 00'))],
   ])('%s', async (_name, prepare, attack) => {
     const one = await prepare();
+    const before = refused.length;
     attack(one);
     await one.untilClosed(3_000);
+    await one.until(() => refused.length > before);
+    // Not a timeout: the packet itself was recognised.
+    expect(refused.at(-1)).toBe('protocol');
     await expectWorking();
   });
 

@@ -30,8 +30,3 @@ export function openSession(socket: ConstructorParameters<typeof RtmpSession>[0]
   session.rtmp.flv.parserTagCapacity = 0;
   return session;
 }
-
-/** How many streams the library remembers; 0 when nobody publishes. */
-export function rememberedStreams(): number {
-  return Context.broadcasts.size + Context.sessions.size;
-}
