@@ -108,11 +108,12 @@ function judgeLines(url: string, old: HlsPlaylist, now: HlsPlaylist): Finding[] 
 /** bis 6.2.1: what was said of a segment stays. A date or a map may be stated anew at the head of the window. */
 function changeOf(old: HlsSegment, now: HlsSegment): string | undefined {
   if (nameOf(old) !== nameOf(now)) return `URI went from "${old.uri}" to "${now.uri}"`;
-  if (old.durationText !== now.durationText) return `EXTINF went from ${old.durationText} to ${now.durationText}`;
+  if (old.durationText !== now.durationText)
+    return `EXTINF went from ${old.durationText ?? 'nothing'} to ${now.durationText ?? 'nothing'}`;
   if (old.discontinuity !== now.discontinuity)
     return `EXT-X-DISCONTINUITY was ${now.discontinuity ? 'added' : 'removed'}`;
   if (old.gap !== now.gap) return `EXT-X-GAP was ${now.gap ? 'added' : 'removed'}`;
-  if (old.map?.uri !== now.map?.uri) return `EXT-X-MAP went from "${old.map?.uri}" to "${now.map?.uri}"`;
+  if (old.map?.uri !== now.map?.uri) return `EXT-X-MAP went from "${old.map?.uri ?? ''}" to "${now.map?.uri ?? ''}"`;
   if (old.pdtText !== undefined && now.pdtText !== undefined && old.pdtText !== now.pdtText)
     return `EXT-X-PROGRAM-DATE-TIME went from ${old.pdtText} to ${now.pdtText}`;
   return undefined;

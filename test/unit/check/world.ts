@@ -226,7 +226,7 @@ function trackFacts(track: string): TrackFacts {
 }
 
 function runOf(url: string, track: string): RunFacts {
-  const named = Number(/(\d+)\.m4s$/.exec(url)?.[1]);
+  const named = Number(/(\d+)\.m4s$/.exec(url)?.[1] ?? FIRST);
   const scale = isAudio(track) ? 48000 : 90000;
   // $Time$ addresses carry ticks, all others the number
   const number = named > 1e10 ? Math.floor(named / (2 * scale)) : named;
