@@ -75,9 +75,9 @@ function never(why: string): Words {
 }
 
 const MULTIVARIANT: Words = {
-  cacheControl: 'public, max-age=5, s-maxage=30, stale-if-error=300',
-  cdnCacheControl: 'max-age=30, stale-if-error=300',
-  why: 'changes only with the set of Tracks; an old one still plays',
+  cacheControl: 'public, max-age=5, stale-if-error=300',
+  cdnCacheControl: 'max-age=5, stale-if-error=300',
+  why: 'changes only with the set of Tracks; an old one may name a Track that was withdrawn',
 };
 const PLAYLIST: Words = {
   cacheControl: 'public, max-age=1, stale-if-error=6',

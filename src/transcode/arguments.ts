@@ -97,6 +97,7 @@ function workerAudio({ plan, urlOf, headers, start }: WorkerRequest): EncodeComm
 /**
  * Two resamplers: the first makes 48 kHz of whatever comes, the second corrects drift (at most 1000 samples a second, holes above
  * 0.1 s become silence) and begins exactly at the offset. In one, `first_pts` would count samples of the source's rate.
+ * Its samples are right, its stamps follow the feed's jitter: counting the samples puts every access unit on the grid.
  */
 function audioFilter(track: AudioTrackPlan, trimMs: number, offsetSamples: number): string {
   const seconds = trimMs / 1000;
@@ -107,7 +108,8 @@ function audioFilter(track: AudioTrackPlan, trimMs: number, offsetSamples: numbe
     ...trim,
     `aresample=${AUDIO_SAMPLE_RATE}`,
     `aformat=sample_fmts=fltp:channel_layouts=${layout}`,
-    `aresample=async=1000:min_hard_comp=0.1:first_pts=${offsetSamples}`,
+    `aresample=async=1000:min_hard_comp=0.1:first_pts=${offsetSamples}:flags=+res`,
+    `asetpts=N+${offsetSamples}`,
   ].join(',');
 }
 

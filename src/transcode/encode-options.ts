@@ -50,7 +50,8 @@ export function videoEncoder(track: VideoTrackPlan, phase: number): string[] {
     ...['-b:v', `${track.bitrateBps}`, '-maxrate', `${track.maxrateBps}`, '-bufsize', `${track.bufferBits}`],
     // Stated, not inherited: the source's tags would change the VUI and so the init segment.
     ...['-color_range', 'tv', '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'],
-    ...['-chroma_sample_location', 'left'],
+    // Manifests say CLOSED-CAPTIONS=NONE: captions in the source's SEI are not carried.
+    ...['-chroma_sample_location', 'left', '-a53cc', '0'],
   ];
 }
 

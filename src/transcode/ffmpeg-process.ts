@@ -213,7 +213,8 @@ function overrideInternals(internals: CommandInternals, ffmpegPath: string): voi
   internals._spawnFfmpeg = (args, options, started, ended) => {
     const safely: EndCall = (error, stdout = empty, stderr = empty) => ended(error, stdout, stderr);
     try {
-      spawn(args, options, started, safely);
+      // A process group of its own: the terminal's Ctrl-C is for the service, which then ends its encoders in order.
+      spawn(args, { ...options, detached: true }, started, safely);
     } catch (error) {
       safely(error);
     }

@@ -15,7 +15,8 @@ interface Row {
 
 function importTable(): Map<string, Row> {
   const rows = new Map<string, Row>();
-  for (const line of readFileSync(join(SRC, 'README.md'), 'utf8').split('\n')) {
+  const [, section = ''] = readFileSync(join(SRC, 'README.md'), 'utf8').split('## Who may import what');
+  for (const line of section.split('\n## ')[0]?.split('\n') ?? []) {
     const cells = line.split('|').map((cell) => cell.trim());
     if (cells.length !== 5 || cells[1] === 'room' || cells[1]?.startsWith('---')) continue;
     const [, room, imports, packages] = cells as [string, string, string, string];
@@ -62,8 +63,10 @@ const files = sources(SRC).filter((file) => file.endsWith('.ts'));
 const declared = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const npm = new Set([...Object.keys(declared.dependencies), ...Object.keys(declared.optionalDependencies)]);
 
+/** A path inside a package that is looked up and not loaded (`x/package.json`) is no import. */
 function packageOf(specifier: string): string | undefined {
-  if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined;
+  if (specifier.startsWith('.') || specifier.startsWith('node:') || specifier.endsWith('/package.json'))
+    return undefined;
   const parts = specifier.split('/');
   const name = specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0];
   return name !== undefined && (npm.has(name) || !specifier.includes(' ')) ? name : undefined;

@@ -32,7 +32,8 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         profiles: 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019',
         availabilityStartTime: new Date(settings.publishMarginMs).toISOString(),
         publishTime: new Date(Math.floor(presentation.mpdChangedMs)).toISOString(),
-        minimumUpdatePeriod: seconds(segmentMs),
+        // The cache policy keeps an MPD for 2 s: with shorter Segments players need not ask oftener.
+        minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
         suggestedPresentationDelay: seconds(settings.targetLatencyMs),
         minBufferTime: seconds(segmentMs),
