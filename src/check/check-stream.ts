@@ -2,6 +2,7 @@
  * The door of this room: collect a stream for a while, judge it, sum up.
  * It never writes to the stream's server. Invariant: `findings` is `judge` of what `collect` gathered, nothing else.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../system/clock.ts';
 import { ServiceError } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
@@ -54,6 +55,8 @@ export async function collect(options: CheckOptions): Promise<Evidence> {
   const stop = new AbortController();
   const cancel = clock.after(seconds * 1000 + GRACE_MS, () => stop.abort());
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  // every request and wait listens; they are bounded by the downloads under way
+  setMaxListeners(0, signal);
   const collector = new Collector({ fetch: options.fetch ?? (door ?? openFetch()).fetch, clock, signal });
   try {
     const evidence = await play(collector, options);
