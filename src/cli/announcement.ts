@@ -9,7 +9,7 @@ export interface Ports {
   readonly control: number;
 }
 
-export interface AnnouncedChannel {
+interface AnnouncedChannel {
   readonly id: string;
   /** What goes into OBS' "Stream Key", undefined when nobody may publish. */
   readonly streamKey: string | undefined;
@@ -42,7 +42,7 @@ export function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-export function rtmpServer({ hosts, ports }: Announced): string {
+function rtmpServer({ hosts, ports }: Announced): string {
   return `rtmp://${urlHost(hosts.rtmp)}:${ports.rtmp}/live`;
 }
 

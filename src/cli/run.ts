@@ -8,7 +8,7 @@ import type { Command, CommandIo } from './command.ts';
 import { commandUsage, overallUsage } from './usage.ts';
 
 /** Wrong usage, and what a person has to install before it can work. */
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** `CODE: message. hint` on one line. */
 export function failureLine(error: ServiceError): string {

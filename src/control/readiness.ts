@@ -5,7 +5,7 @@
  */
 import type { ChannelStatus } from '../channel/view.ts';
 
-export interface ChannelReadiness {
+interface ChannelReadiness {
   readonly id: string;
   readonly onAir: ChannelStatus['onAir'];
   readonly fresh: boolean;

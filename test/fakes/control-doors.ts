@@ -9,7 +9,7 @@ import { type HandClock, handClock } from './control-clock.ts';
 import { type ControlDirectory, channelStatus, controlDirectory } from './control-directory.ts';
 import { keptLog } from './control-quiet-log.ts';
 
-export interface FakeEncode {
+interface FakeEncode {
   readonly command: EncodeCommand;
   readonly listener: EncodeProcessListener;
   readonly asked: ('end' | 'kill')[];

@@ -33,9 +33,10 @@ export function addressesOf(hostname, service, channel) {
 export function ffmpegLine(rtmpServer, streamKey) {
   return [
     'ffmpeg -re -stream_loop -1 -i match.mp4',
-    '  -c:v libx264 -preset veryfast -b:v 5M -maxrate 5M -bufsize 5M',
-    '  -pix_fmt yuv420p -force_key_frames "expr:gte(t,n_forced*2)"',
-    '  -c:a aac -b:a 160k -ar 48000',
-    `  -f flv "${rtmpServer}/${streamKey}"`,
+    '  -c:v libx264 -preset veryfast -b:v 5M',
+    '  -maxrate 5M -bufsize 5M -pix_fmt yuv420p',
+    '  -force_key_frames "expr:gte(t,n_forced*2)"',
+    '  -c:a aac -b:a 160k -ar 48000 -f flv',
+    `  "${rtmpServer}/${streamKey}"`,
   ].join(' \\\n');
 }
