@@ -16,8 +16,6 @@ import { refusal } from './refusal.ts';
 import type { CmafSink } from './sink.ts';
 import { TrackBody, type TrackInput } from './track-body.ts';
 
-export type { CmafRefusal, CmafSink, TrackEnd } from './sink.ts';
-
 export interface ReceiverLimits {
   readonly maxMdatBytes: number;
   /** A body in which nothing arrives for so long is refused. */
@@ -29,7 +27,7 @@ export interface ReceiverLimits {
   readonly connections: number;
 }
 
-export const DEFAULT_RECEIVER_LIMITS: ReceiverLimits = {
+const DEFAULT_RECEIVER_LIMITS: ReceiverLimits = {
   maxMdatBytes: DEFAULT_MAX_MDAT_BYTES,
   idleMs: 30_000,
   headersMs: 10_000,

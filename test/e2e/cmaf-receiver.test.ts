@@ -1,13 +1,8 @@
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type CmafReceiver,
-  type CmafRun,
-  type CmafSink,
-  openCmafReceiver,
-  type ReceiverLimits,
-} from '../../src/cmaf/receiver.ts';
+import { type CmafReceiver, type CmafRun, openCmafReceiver, type ReceiverLimits } from '../../src/cmaf/receiver.ts';
+import type { CmafSink } from '../../src/cmaf/sink.ts';
 import { ServiceError } from '../../src/system/errors.ts';
 import type { Logger } from '../../src/system/log.ts';
 import { box, bytesOf, fragmentBytes, samplesOf, styp, u32, videoInit, zeros } from '../fakes/boxes.ts';
