@@ -57,12 +57,15 @@ export async function collect(options: CheckOptions): Promise<Evidence> {
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   // every request and wait listens; they are bounded by the downloads under way
   setMaxListeners(0, signal);
+  // the Clock's timers do not keep a process alive, and between two requests nothing else would
+  const alive = setInterval(() => {}, 2 ** 30);
   const collector = new Collector({ fetch: options.fetch ?? (door ?? openFetch()).fetch, clock, signal });
   try {
     const evidence = await play(collector, options);
     options.log?.info({ url, objects: evidence.media.length, failures: evidence.failures.length }, 'stream read');
     return evidence;
   } finally {
+    clearInterval(alive);
     cancel();
     door?.close();
   }

@@ -48,13 +48,10 @@ function judgePair(before: ReadSnapshot, after: ReadSnapshot): readonly Finding[
     ];
   const shifted = judgeNumbers(url, old, now);
   if (shifted.length > 0) return [...findings, ...shifted];
-  return [
-    ...findings,
-    ...judgeType(url, old, now),
-    ...judgeLines(url, old, now),
-    ...(dsn < oldDsn ? [] : judgeDsn(url, old, now)),
-    ...judgeDrift(url, old, now),
-  ];
+  const lines = judgeLines(url, old, now);
+  // a discontinuity that was added or taken away moves all numbers after it: one fault, one finding
+  const counts = dsn < oldDsn || lines.length > 0 ? [] : judgeDsn(url, old, now);
+  return [...findings, ...judgeType(url, old, now), ...lines, ...counts, ...judgeDrift(url, old, now)];
 }
 
 const nameOf = (segment: HlsSegment): string => `${segment.uri} ${segment.byteRange ?? ''}`;
@@ -98,7 +95,7 @@ function judgeLines(url: string, old: HlsPlaylist, now: HlsPlaylist): Finding[] 
     const same = current.get(segment.msn);
     if (same === undefined && segment.msn > firstMsn)
       return [found('hls.immutable', { url }, `Segment ${segment.msn} was withdrawn from the end of the playlist.`)];
-    const change = same === undefined ? undefined : changeOf(segment, same);
+    const change = same === undefined ? undefined : changeOf(segment, same, same.msn === firstMsn);
     return change === undefined
       ? []
       : [found('hls.immutable', { url, line: same?.line }, `Segment ${segment.msn}: ${change}.`)];
@@ -106,11 +103,13 @@ function judgeLines(url: string, old: HlsPlaylist, now: HlsPlaylist): Finding[] 
 }
 
 /** bis 6.2.1: what was said of a segment stays. A date or a map may be stated anew at the head of the window. */
-function changeOf(old: HlsSegment, now: HlsSegment): string | undefined {
+function changeOf(old: HlsSegment, now: HlsSegment, isHead: boolean): string | undefined {
   if (nameOf(old) !== nameOf(now)) return `URI went from "${old.uri}" to "${now.uri}"`;
   if (old.durationText !== now.durationText)
     return `EXTINF went from ${old.durationText ?? 'nothing'} to ${now.durationText ?? 'nothing'}`;
-  if (old.discontinuity !== now.discontinuity)
+  // the tag before the head may go with the segment it parted from; that it is counted is judgeDsn's
+  const parted = isHead && old.discontinuity && !now.discontinuity;
+  if (old.discontinuity !== now.discontinuity && !parted)
     return `EXT-X-DISCONTINUITY was ${now.discontinuity ? 'added' : 'removed'}`;
   if (old.gap !== now.gap) return `EXT-X-GAP was ${now.gap ? 'added' : 'removed'}`;
   if (old.map?.uri !== now.map?.uri) return `EXT-X-MAP went from "${old.map?.uri ?? ''}" to "${now.map?.uri ?? ''}"`;
@@ -123,7 +122,7 @@ function judgeDsn(url: string, old: HlsPlaylist, now: HlsPlaylist): Finding[] {
   const before = new Map(old.segments.map((segment) => [segment.msn, segment]));
   const wrong = now.segments.find((segment) => {
     const same = before.get(segment.msn);
-    return same !== undefined && same.dsn !== segment.dsn && same.discontinuity === segment.discontinuity;
+    return same !== undefined && same.dsn !== segment.dsn;
   });
   // bis 6.2.2: "The server MUST increment the value of the EXT-X-DISCONTINUITY-SEQUENCE tag by one" for each EXT-X-DISCONTINUITY removed
   if (wrong === undefined) return [];

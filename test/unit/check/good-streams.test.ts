@@ -1,7 +1,7 @@
 // The unspoiled streams: nothing is found in them, or the planted faults would prove nothing.
 import { expect, test } from 'vitest';
 import { judge } from '../../../src/check/judge.ts';
-import { evidenceOf, hlsWorld, lowLatencyWorld, numberWorld, timelineWorld } from './world.ts';
+import { edit, evidenceOf, hlsWorld, lowLatencyWorld, numberWorld, timelineWorld } from './world.ts';
 
 test.each([
   ['HLS with demuxed audio', hlsWorld],
@@ -22,4 +22,27 @@ test('the same evidence gives the same findings, and a rule is reported once wit
   const cors = first.filter((finding) => finding.rule === 'http.cors');
   expect(cors).toHaveLength(3);
   expect(cors[0]?.count).toBeGreaterThan(7);
+});
+
+test.each([
+  ['stays at the head', '3', true],
+  ['goes with the segment before it, counted', '4', false],
+])('a DISCONTINUITY that reaches the head of the window %s (RFC 8216bis 6.2.2)', (_how, dsn, tagged) => {
+  const world = hlsWorld();
+  const tag = (file: string): void =>
+    edit(
+      world,
+      file,
+      '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02',
+      '#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02',
+    );
+  for (const track of ['v720', 'v360']) {
+    tag(`${track}-0.m3u8`);
+    if (tagged) tag(`${track}-1.m3u8`);
+    if (dsn !== '3') edit(world, `${track}-1.m3u8`, 'DISCONTINUITY-SEQUENCE:3', `DISCONTINUITY-SEQUENCE:${dsn}`);
+    edit(world, `${track}-2.m3u8`, 'DISCONTINUITY-SEQUENCE:3', 'DISCONTINUITY-SEQUENCE:4');
+  }
+  edit(world, 'a-*', 'DISCONTINUITY-SEQUENCE:3', 'DISCONTINUITY-SEQUENCE:4');
+  const found = judge(evidenceOf(world)).filter((finding) => finding.where.url.includes('/v'));
+  expect(found).toEqual([]);
 });

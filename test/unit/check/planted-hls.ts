@@ -157,6 +157,18 @@ export const MEDIA_FAULTS: readonly Planted[] = [
       '#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z',
     ),
   ),
+  {
+    rule: 'hls.dsn-counts',
+    fault: 'the DISCONTINUITY at the head goes uncounted',
+    make: hlsWorld,
+    spoil: (world) =>
+      edit(
+        world,
+        'v720-0.m3u8',
+        '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02',
+        '#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:02',
+      ),
+  },
   hls('hls.map', 'no EXT-X-MAP', 'v720-*', /#EXT-X-MAP.*\n/, ''),
   hls(
     'hls.map-discontinuity',
