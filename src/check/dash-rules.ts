@@ -33,7 +33,7 @@ function judgeContentType(snapshot: MpdSnapshot): Finding[] {
 }
 
 /** UTCTiming schemes that dash.js and Shaka implement. */
-export const TIMING_SCHEMES = [
+const TIMING_SCHEMES = [
   'urn:mpeg:dash:utc:http-xsdate:2014',
   'urn:mpeg:dash:utc:http-iso:2014',
   'urn:mpeg:dash:utc:http-head:2014',

@@ -4,7 +4,7 @@
  * It never throws: whatever is wrong becomes a problem with its line.
  */
 
-export type HlsProblemRule =
+type HlsProblemRule =
   | 'hls.extm3u'
   | 'hls.encoding'
   | 'hls.attribute-list'
@@ -19,7 +19,7 @@ export interface HlsProblem {
   readonly message: string;
 }
 
-export interface HlsAttribute {
+interface HlsAttribute {
   readonly name: string;
   /** Without the quotes. */
   readonly value: string;
@@ -33,7 +33,7 @@ export interface HlsTag {
   readonly line: number;
 }
 
-export interface HlsUri {
+interface HlsUri {
   readonly uri: string;
   readonly line: number;
 }

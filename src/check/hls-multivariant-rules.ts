@@ -18,7 +18,7 @@ export function variantCodecs(variant: HlsEntry): readonly string[] {
 }
 
 /** False only for a variant whose CODECS are all audio. */
-export function hasVideo(variant: HlsEntry): boolean {
+function hasVideo(variant: HlsEntry): boolean {
   const codecs = variantCodecs(variant);
   return (
     codecs.length === 0 || text(variant, 'RESOLUTION') !== undefined || codecs.some((codec) => VIDEO_CODEC.test(codec))

@@ -18,7 +18,7 @@ export function judgeSyntax({ snapshot, playlist }: ReadSnapshot): readonly Find
 }
 
 /** The version that the features in use need (bis section 8), and the feature. */
-export function neededVersion(playlist: HlsPlaylist): { readonly version: number; readonly feature: string } {
+function neededVersion(playlist: HlsPlaylist): { readonly version: number; readonly feature: string } {
   const uses = (name: string): boolean => playlist.tags.some((tag) => tag.name === name);
   if (playlist.tags.some((tag) => tag.name === 'EXT-X-DEFINE' && tag.value?.includes('QUERYPARAM=')))
     return { version: 11, feature: 'EXT-X-DEFINE:QUERYPARAM' };

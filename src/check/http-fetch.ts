@@ -6,14 +6,14 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HeaderMap } from './model.ts';
 
-export interface CheckRequest {
+interface CheckRequest {
   readonly method: 'GET' | 'HEAD';
   readonly url: string;
   readonly headers: HeaderMap;
   readonly signal: AbortSignal;
 }
 
-export interface CheckAnswer {
+interface CheckAnswer {
   readonly status: number;
   readonly headers: HeaderMap;
   /** As sent, content coding and all. */

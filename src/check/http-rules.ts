@@ -6,7 +6,7 @@ import { found } from './catalogue.ts';
 import type { Evidence, Exchange, Finding, HeaderMap, MediaObject, PlaylistSnapshot } from './model.ts';
 
 /** Directives of a Cache-Control field, names in lower case. */
-export function cacheControl(headers: HeaderMap): ReadonlyMap<string, string> | undefined {
+function cacheControl(headers: HeaderMap): ReadonlyMap<string, string> | undefined {
   const field = headers['cache-control'];
   if (field === undefined || field.trim() === '') return undefined;
   return new Map(

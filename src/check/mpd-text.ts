@@ -8,7 +8,7 @@ import { durationSeconds, utcMs } from './iso-time.ts';
 
 export type Attributes = Readonly<Record<string, string>>;
 
-export interface TimelineEntry {
+interface TimelineEntry {
   /** Undefined when it follows the one before. */
   readonly t: number | undefined;
   readonly d: number;

@@ -16,12 +16,11 @@ import { initUrl, periodRanges, promisedSegments } from '../../../src/check/mpd-
 import { readMpd } from '../../../src/check/mpd-text.ts';
 
 const FOLDER = new URL('../../fixtures/check/', import.meta.url);
-export const BASE = 'https://origin.example/live/match/';
+const BASE = 'https://origin.example/live/match/';
 /** The first number of the fixtures; media time is UTC and a segment lasts 2 s. */
 export const FIRST = 883612800;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object | undefined ? Mutable<T[K]> : T[K] };
-export type MutableObject = Mutable<MediaObject>;
 
 export interface World {
   readonly mode: 'hls' | 'dash';
