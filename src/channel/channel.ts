@@ -5,7 +5,7 @@
  */
 import type { CmafReceiver } from '../cmaf/receiver.ts';
 import type { ChannelSettings, Ladder } from '../config/model.ts';
-import type { Feed, SourceDescription } from '../ingest/model.ts';
+import type { Feed, FeedEnd, SourceDescription } from '../ingest/model.ts';
 import { slatePlan, Timeline, type TimelineEvent } from '../package/timeline.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/log.ts';
@@ -20,7 +20,7 @@ import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
 import { encodeSlate } from './slate-maker.ts';
 import { describeChannel } from './status.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
-import { Worker } from './worker.ts';
+import { Worker, type WorkerFault } from './worker.ts';
 
 export interface ChannelParts {
   readonly settings: ChannelSettings;
@@ -62,6 +62,7 @@ export class Channel implements ChannelView {
   #slateJob: { readonly key: string; cancel(): void } | undefined;
   #runCount = 0;
   #cancelTimer: () => void = () => undefined;
+  #cancelGrace: () => void = () => undefined;
 
   constructor(parts: ChannelParts) {
     const { settings } = parts;
@@ -123,6 +124,7 @@ export class Channel implements ChannelView {
   async close(): Promise<void> {
     this.#to('close');
     this.#cancelTimer();
+    this.#cancelGrace();
     this.#slateJob?.cancel();
     this.#feed?.close('the service stops');
     this.#wake('closed');
@@ -131,6 +133,11 @@ export class Channel implements ChannelView {
 
   #begin(feed: Feed, source: SourceDescription): void {
     if (this.#feed !== feed || this.#state === 'closed') return;
+    this.#cancelGrace();
+    if (this.#worker?.adopt(feed)) {
+      this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
+      return;
+    }
     if (source.video === undefined) {
       this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
       feed.close('no video');
@@ -156,7 +163,7 @@ export class Channel implements ChannelView {
       onRun: (run) => this.#timeline.join(run),
       onRunEnd: (runId) => this.#timeline.leave(runId),
       onMedia: () => this.#advance(),
-      onFault: (code, message) => this.#fault(code, message),
+      onFault: (fault) => this.#workerFault(fault),
     });
     this.#worker.start();
   }
@@ -182,14 +189,24 @@ export class Channel implements ChannelView {
     log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
   }
 
-  #publishEnded(feed: Feed, how: string): void {
+  /** For the grace the worker waits for its publisher: who comes back unchanged goes on where it was. */
+  #publishEnded(feed: Feed, how: FeedEnd): void {
     if (this.#feed !== feed) return;
-    this.#parts.log.info({ publish: feed.identity.id, how }, 'publisher gone');
+    const { log, clock, settings } = this.#parts;
+    log.info({ publish: feed.identity.id, how }, 'publisher gone');
     this.#feed = undefined;
-    this.#lastFeedMs = this.#parts.clock.nowMs();
+    this.#lastFeedMs = clock.nowMs();
+    if (this.#worker === undefined || settings.reconnectGraceMs === 0 || how === 'closed') {
+      this.#publishOver();
+      return;
+    }
+    this.#cancelGrace = clock.after(settings.reconnectGraceMs, () => this.#publishOver());
+  }
+
+  #publishOver(): void {
+    this.#cancelGrace();
     void this.#worker?.stop();
     this.#worker = undefined;
-    this.#parts.metrics.onAir.set({ channel: this.id }, 0);
     this.#to('publish-out');
   }
 
@@ -206,6 +223,7 @@ export class Channel implements ChannelView {
       receiver,
       ffmpegPath,
       clock,
+      isInBackground: this.#timeline.period !== undefined,
     });
     const current = { key: plan.key, cancel: () => job.cancel() };
     this.#slateJob = current;
@@ -332,6 +350,11 @@ export class Channel implements ChannelView {
   #fault(code: string, message: string): void {
     this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
     this.#parts.log.error({ code }, message);
+  }
+
+  #workerFault({ level, code, message, hint, lines }: WorkerFault): void {
+    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
+    this.#parts.log[level]({ code, hint, lines }, message);
   }
 
   text(name: TextName): TextAnswer {

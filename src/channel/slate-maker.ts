@@ -24,6 +24,8 @@ export interface SlateRequest {
   readonly receiver: CmafReceiver;
   readonly ffmpegPath: string;
   readonly clock: Clock;
+  /** True while viewers watch something else: the encoders of the air come first. */
+  readonly isInBackground: boolean;
 }
 
 export type SlateOutcome =
@@ -77,11 +79,10 @@ function runSlate(request: SlateRequest, resolve: (outcome: SlateOutcome) => voi
     command: slateCommand({
       plan,
       urlOf: run.urlOf,
-      headers: { Authorization: run.headers.replace(/^Authorization: |\r\n$/g, '') },
+      headers: run.headers,
       picture,
     }),
-    // Behind the encoders that viewers are watching.
-    niceness: 10,
+    niceness: request.isInBackground ? 10 : 0,
     listener: {
       onStart: () => undefined,
       onProgress: () => undefined,

@@ -35,7 +35,16 @@ export interface WorkerOptions {
   readonly onRunEnd: (runId: string) => void;
   /** Segments became whole. */
   readonly onMedia: () => void;
-  readonly onFault: (code: string, message: string) => void;
+  readonly onFault: (fault: WorkerFault) => void;
+}
+
+export interface WorkerFault {
+  readonly level: 'warn' | 'error';
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  /** The encoder's last words. */
+  readonly lines: readonly string[];
 }
 
 /** What belongs to one process. */
@@ -43,16 +52,19 @@ interface LiveRun {
   readonly run: EncodeRun;
   readonly cmaf: CmafRun;
   readonly process: EncodeProcess;
+  /** Media time that is stamp 0 of the process's input. */
+  readonly inputOriginMs: number;
   input: { detach(): void } | undefined;
 }
 
 const TICK_MS = 250;
-const LINES_KEPT = 100;
 
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #limits: SupervisorLimits;
-  readonly #lines: string[] = [];
+  #feed: Feed;
+  /** Of the feed that the current process was started on. */
+  #headersKey: string | undefined;
   #state: SupervisorState;
   #live: LiveRun | undefined;
   #progress: EncodeProgress | undefined;
@@ -61,6 +73,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#feed = options.feed;
     this.#limits = supervisorLimits(options.plan.grid);
     this.#state = idleSupervisor(options.parts.clock.nowMs());
   }
@@ -78,6 +91,22 @@ export class Worker {
       this.#tell({ kind: 'stop' });
       this.#settle();
     });
+  }
+
+  /**
+   * The publisher is back within the grace: the process goes on with the new feed, and constant rate and audio resampling
+   * fill the hole. False when its sequence headers differ or no process is there to go on.
+   */
+  adopt(feed: Feed): boolean {
+    const live = this.#live;
+    const newestMs = feed.keyframeRange()?.newestMs;
+    if (live === undefined || newestMs === undefined || this.#state.wanted !== 'worker') return false;
+    if (feed.headersKey === undefined || feed.headersKey !== this.#headersKey) return false;
+    live.input?.detach();
+    this.#feed = feed;
+    const write = (bytes: Buffer) => this.#feedIn(live.process, bytes);
+    live.input = feed.attach({ fromMs: newestMs, originMs: live.inputOriginMs, isContinuation: true, write });
+    return true;
   }
 
   /** Ends the current process at once; the supervisor replaces it, with a new base. */
@@ -125,17 +154,19 @@ export class Worker {
         this.#live?.process.end();
         break;
       case 'report':
-        if (command.level !== 'info') this.#options.onFault(command.code, command.message);
-        this.#options.parts.log[command.level](
-          { code: command.code, hint: command.hint, lines: command.lastLines.slice(-5) },
-          command.message,
-        );
+        this.#report(command);
         break;
     }
   }
 
+  #report({ level, code, message, hint, lastLines }: SupervisorCommand & { kind: 'report' }): void {
+    if (level === 'info') this.#options.parts.log.info({ code }, message);
+    else this.#options.onFault({ level, code, message, hint, lines: lastLines.slice(-5) });
+  }
+
   #spawn(): void {
-    const { parts, feed, plan, source } = this.#options;
+    const { parts, plan, source } = this.#options;
+    const feed = this.#feed;
     const start = this.#startOf();
     const delivers = new Set(
       plan.facts.filter(({ kind }) => kind === 'video' || source.audio !== undefined).map(({ id }) => id),
@@ -152,7 +183,7 @@ export class Worker {
     const command = workerCommand({
       plan: plan.plan,
       urlOf: cmaf.urlOf,
-      headers: { Authorization: cmaf.headers.replace(/^Authorization: |\r\n$/g, '') },
+      headers: cmaf.headers,
       start: {
         trimMs: start.trimMs,
         audioOffsetSamples: audioOffset(plan.grid, start.originIndex),
@@ -163,8 +194,9 @@ export class Worker {
     });
     const process = startEncoder({ ffmpegPath: parts.ffmpegPath, command, listener: this.#listener(run) });
     parts.metrics.encoderStarts.inc({ channel: parts.settings.id });
-    const live: LiveRun = { run, cmaf, process, input: undefined };
+    const live: LiveRun = { run, cmaf, process, inputOriginMs: start.inputOriginMs, input: undefined };
     this.#live = live;
+    this.#headersKey = feed.headersKey;
     this.#options.onRun(run);
     live.input = feed.attach({
       fromMs: start.fromMs,
@@ -178,7 +210,8 @@ export class Worker {
    * the Segment that holds its first keyframe, and constant rate pads from the boundary to it (first frame repeated).
    */
   #startOf(): { originIndex: number; fromMs: number; inputOriginMs: number; trimMs: number } {
-    const { feed, plan, edgeMs, parts } = this.#options;
+    const { plan, edgeMs, parts } = this.#options;
+    const feed = this.#feed;
     const { grid } = plan;
     const wanted = indexAt(grid, edgeMs() ?? parts.clock.nowMs() - grid.segmentMs);
     const keyMs = feed.keyframeAtOrBefore(startMsOf(grid, wanted)) ?? startMsOf(grid, wanted);
@@ -190,7 +223,7 @@ export class Worker {
 
   #feedIn(process: EncodeProcess, bytes: Buffer): void {
     if (this.#live?.process !== process) return;
-    if (!process.write(bytes)) this.#options.feed.setFlow(false);
+    if (!process.write(bytes)) this.#feed.setFlow(false);
     this.#tell({ kind: 'tags-in' });
   }
 
@@ -199,8 +232,15 @@ export class Worker {
     const channel = parts.settings.id;
     return {
       onInit: (track, init) => {
-        if (!run.onInit(track, init))
-          onFault('CMAF_OFF_GRID', `track ${track} has timescale ${init.timescale}, not the grid's`);
+        if (run.onInit(track, init)) return;
+        const message = `track ${track} has timescale ${init.timescale}, not the grid's`;
+        onFault({
+          level: 'error',
+          code: 'CMAF_OFF_GRID',
+          message,
+          hint: 'This is a fault of the service: report it.',
+          lines: [],
+        });
       },
       onFragment: (track, fragment) => {
         parts.metrics.fragments.inc({ channel, track });
@@ -210,12 +250,13 @@ export class Worker {
         if (outcome.kind === 'segments') onMedia();
       },
       onEnd: (track, how) => parts.log.debug({ track, how, run: run.id }, 'track ended'),
-      onRefused: (track, refusal) => onFault(refusal.code, `track ${track}: ${refusal.message}`),
+      onRefused: (track, { code, message, hint }) =>
+        onFault({ level: 'error', code, message: `track ${track}: ${message}`, hint, lines: [] }),
     };
   }
 
   #listener(run: EncodeRun): EncodeProcessListener {
-    const { parts, feed, onRunEnd } = this.#options;
+    const { parts, onRunEnd } = this.#options;
     const channel = parts.settings.id;
     return {
       onStart: (pid, commandLine) => {
@@ -230,11 +271,9 @@ export class Worker {
         this.#tell({ kind: 'progress', progress });
       },
       onLogLine: (line) => {
-        this.#lines.push(line);
-        if (this.#lines.length > LINES_KEPT) this.#lines.shift();
         parts.log.debug({ line }, 'encoder says');
       },
-      onDrain: () => feed.setFlow(true),
+      onDrain: () => this.#feed.setFlow(true),
       onExit: (exit) => {
         parts.log.info({ run: run.id, code: exit.code, signal: exit.signal }, 'encoder ended');
         if (this.#state.wanted !== 'stop') {
@@ -242,7 +281,7 @@ export class Worker {
         }
         this.#release(run);
         onRunEnd(run.id);
-        feed.setFlow(true);
+        this.#feed.setFlow(true);
         this.#tell({ kind: 'exited', exit });
         this.#settle();
       },

@@ -57,8 +57,8 @@ export interface CmafRunOptions {
 export interface CmafRun {
   /** Where to POST a Track. Throws RangeError for a Track the run does not have. */
   urlOf(track: string): string;
-  /** For ffmpeg's `-headers`: the Authorization line with its CRLF. */
-  readonly headers: string;
+  /** What every request must carry: Authorization. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Later requests are answered 404; open ones are cut, and the sink hears no more. */
   close(): void;
 }
@@ -156,7 +156,7 @@ function openRun(options: CmafRunOptions, origin: string, runs: Map<string, Open
   const run = new OpenRun(options);
   runs.set(runId, run);
   return {
-    headers: `Authorization: Bearer ${run.secret}\r\n`,
+    headers: { Authorization: `Bearer ${run.secret}` },
     urlOf(track) {
       if (!run.hasTrack(track)) throw new RangeError(`run ${runId} has no Track ${track}`);
       return `${origin}/${runId}/${track}`;

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../system/clock.ts';
 import { ServiceError } from '../system/errors.ts';
+import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
@@ -69,6 +70,12 @@ export class PublishFeed implements Feed {
 
   get source(): SourceDescription | undefined {
     return this.#source;
+  }
+
+  get headersKey(): string | undefined {
+    if (this.#source === undefined) return undefined;
+    const { video, audio } = this.#headers;
+    return contentHash([video ?? 'none', audio ?? 'none', JSON.stringify(this.#source.audio ?? null)]);
   }
 
   /** What is known already is told at once. */

@@ -55,6 +55,8 @@ export interface WorkerInput {
   readonly fromMs: number;
   /** Media time that becomes stamp 0: the start of a Segment of the Channel's grid, whole ms. */
   readonly originMs: number;
+  /** The worker already runs on another feed with the same `headersKey`: tags alone are written, from the next keyframe kept. */
+  readonly isContinuation?: boolean;
   /** Gets FLV bytes in order. The buffers are not reused. */
   readonly write: (bytes: Buffer) => void;
 }
@@ -72,6 +74,8 @@ export interface FeedStatistics {
 export interface Feed {
   readonly identity: PublishIdentity;
   readonly source: SourceDescription | undefined;
+  /** Hash of the sequence headers and of which tracks there are; equal for a publisher that came back unchanged. */
+  readonly headersKey: string | undefined;
   listen(listener: FeedListener): void;
   /** Media time of the ring's oldest and newest keyframe. */
   keyframeRange(): { readonly oldestMs: number; readonly newestMs: number } | undefined;

@@ -35,13 +35,18 @@ export class WorkerAttachment {
     this.#state = 'live';
     this.#hasVideo = source.video !== undefined;
     this.#hasAudio = source.audio !== undefined;
+    const { isContinuation = false } = this.#input;
+    if (!isContinuation) this.#writeHeaders(source, headers);
+    for (const tag of ringFrom(this.#input.fromMs)) this.write(tag);
+  }
+
+  #writeHeaders(source: SourceDescription, headers: { readonly video?: Buffer; readonly audio?: Buffer }): void {
     const { write } = this.#input;
     write(flvFileHeader({ audio: this.#hasAudio, video: this.#hasVideo }));
     write(metadataTag(source));
     // ffmpeg is quickest when both sequence headers stand before the first media tag.
     if (this.#hasVideo && headers.video) write(flvTag(VIDEO, 0, headers.video));
     if (this.#hasAudio && headers.audio) write(flvTag(AUDIO, 0, headers.audio));
-    for (const tag of ringFrom(this.#input.fromMs)) this.write(tag);
   }
 
   write(tag: RingTag): void {

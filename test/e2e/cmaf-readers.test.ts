@@ -285,7 +285,13 @@ describe('ffmpeg as a source', () => {
         onRefused: (track, why) => heard.push(`${track} ${why.message}`),
       },
     });
-    const post = (track: string) => ['-method', 'POST', '-headers', run.headers, run.urlOf(track)];
+    const post = (track: string) => [
+      '-method',
+      'POST',
+      '-headers',
+      `Authorization: ${run.headers['Authorization']}\r\n`,
+      run.urlOf(track),
+    ];
     const video = [
       '-map',
       '0:v',

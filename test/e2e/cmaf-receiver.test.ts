@@ -51,7 +51,7 @@ beforeEach(async () => {
 afterEach(() => receiver.close());
 
 function authorization(): string {
-  return run.headers.replace('Authorization: ', '').trim();
+  return run.headers['Authorization'] ?? '';
 }
 
 interface SendOptions {

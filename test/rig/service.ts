@@ -19,6 +19,7 @@ export interface TestService extends RunningService {
   readonly base: string;
   readonly rtmpUrl: string;
   push(options?: PushOptions): Push;
+  endPushes(signal?: NodeJS.Signals): Promise<void>;
   waitFor(what: string, condition: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
 }
 
@@ -69,6 +70,9 @@ export async function startTestService(
       const push = startPush(`rtmp://127.0.0.1:${service.ports.rtmp}/live`, options);
       pushes.push(push);
       return push;
+    },
+    async endPushes(signal) {
+      await Promise.all(pushes.splice(0).map((push) => push.stop(signal)));
     },
     waitFor,
     async stop() {
