@@ -128,7 +128,6 @@ class ChildBackedIngest implements RtmpIngest {
         this.#feeds.get(message.id)?.publishEnded(message.reason, message.detail);
         return;
       case 'refused':
-        this.#options.metrics.refusals.inc({ reason: message.reason });
         this.#options.log.warn(
           { code: 'PUBLISH_REFUSED', reason: message.reason, address: message.address },
           'rtmp connection refused',
@@ -205,7 +204,6 @@ class ChildBackedIngest implements RtmpIngest {
       onFinished: () => this.#feeds.delete(begin.id),
     });
     this.#feeds.set(begin.id, link);
-    metrics.publishes.inc({ channel: begin.channel });
     onFeed(link.feed);
   }
 

@@ -7,11 +7,12 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadSettings } from '../../src/config/settings.ts';
 import { type RunningService, startService } from '../../src/service.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { type Clock, systemClock } from '../../src/system/clock.ts';
 import { type Logger, openLog } from '../../src/system/log.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const KEY = 'a-test-key-of-16';
+export const TINY_LADDER = resolve(ROOT, 'test/fixtures/ladders/tiny.yaml');
 export const FFMPEG = process.env['FFMPEG_PATH'] ?? 'ffmpeg';
 
 export interface TestService extends RunningService {
@@ -42,9 +43,16 @@ export interface Push {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** What a test hands in instead of the real one. */
+export interface TestParts {
+  readonly log?: Logger;
+  readonly clock?: Clock;
+}
+
 export async function startTestService(
   flags: Readonly<Record<string, string>> = {},
   environment: Readonly<Record<string, string>> = {},
+  parts: TestParts = {},
 ): Promise<TestService> {
   const reading = await loadSettings({
     flags: {
@@ -52,15 +60,16 @@ export async function startTestService(
       'rtmp-port': '0',
       'control-port': '0',
       data: 'none',
-      ladder: resolve(ROOT, 'test/fixtures/ladders/tiny.yaml'),
+      // A settings file names its own ladders and keys.
+      ...(flags['config'] === undefined ? { ladder: TINY_LADDER } : {}),
       ...flags,
     },
-    env: { PITCHSIDE_STREAM_KEY: KEY, ...environment },
+    env: { ...(flags['config'] === undefined ? { PITCHSIDE_STREAM_KEY: KEY } : {}), ...environment },
     cwd: ROOT,
   });
   if (reading.kind === 'bad') throw new Error(reading.problems.join('\n'));
-  const log: Logger = openLog((process.env['TEST_LOG'] ?? 'silent') as 'silent');
-  const service = await startService({ settings: reading.settings, ffmpegPath: FFMPEG, log, clock: systemClock() });
+  const { log = openLog((process.env['TEST_LOG'] ?? 'silent') as 'silent'), clock = systemClock() } = parts;
+  const service = await startService({ settings: reading.settings, ffmpegPath: FFMPEG, log, clock });
   const pushes: Push[] = [];
   return {
     ...service,
