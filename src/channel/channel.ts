@@ -6,7 +6,8 @@
 import type { CmafReceiver } from '../cmaf/receiver.ts';
 import type { ChannelSettings, Ladder } from '../config/model.ts';
 import type { Feed, FeedEnd, SourceDescription } from '../ingest/model.ts';
-import { slatePlan, Timeline, type TimelineEvent } from '../package/timeline.ts';
+import type { Slate } from '../package/slate.ts';
+import { isSamePeriod, type PeriodPlan, slatePlan, Timeline, type TimelineEvent } from '../package/timeline.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
@@ -17,7 +18,7 @@ import { FaultLog } from './fault-log.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
 import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
-import { encodeSlate } from './slate-maker.ts';
+import { SlateKeeper } from './slate-keeper.ts';
 import { describeChannel } from './status.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
@@ -41,7 +42,6 @@ const FILL_DELAY_MS = 800;
 const RETENTION_MS = 60_000;
 /** Two Segments behind the promised edge: one to play, one on its way. */
 const TARGET_LATENCY_SEGMENTS = 2;
-const SLATE_RETRY_MS = 5000;
 
 export class Channel implements ChannelView {
   readonly id: string;
@@ -49,6 +49,7 @@ export class Channel implements ChannelView {
   readonly #timeline: Timeline;
   readonly #manifests: Manifests;
   readonly #index: MediaIndex;
+  readonly #slates: SlateKeeper;
   readonly #faults = new FaultLog();
   readonly #ready = new Set<(key: string) => void>();
   #state: ChannelState = 'opening';
@@ -56,10 +57,11 @@ export class Channel implements ChannelView {
   #plan: PlanInUse | undefined;
   /** Set by the first publish: Grid and Tracks are kept from then on. */
   #isPlanFixed = false;
+  /** A manifest or media of this Channel has been answered. */
+  #isShown = false;
   #feed: Feed | undefined;
   #worker: Worker | undefined;
   #lastFeedMs = 0;
-  #slateJob: { readonly key: string; cancel(): void } | undefined;
   #runCount = 0;
   #cancelTimer: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
@@ -83,6 +85,12 @@ export class Channel implements ChannelView {
       targetLatencyMs: TARGET_LATENCY_SEGMENTS * settings.ladder.segmentSeconds * 1000,
     });
     this.#index = new MediaIndex(this.#timeline, parts.store);
+    this.#slates = new SlateKeeper({
+      parts,
+      channel: settings.id,
+      onSlate: (plan, slate) => this.#slateReady(plan, slate),
+      onFailed: (message) => this.#fault('SLATE_FAILED', message),
+    });
   }
 
   /** Encodes the slate of the assumed plan and goes on air with it. */
@@ -93,7 +101,7 @@ export class Channel implements ChannelView {
       return;
     }
     this.#plan = choice.plan;
-    this.#makeSlate(choice.plan);
+    this.#slates.want(choice.plan, false);
   }
 
   /** True while a publisher is in: another one is refused (takeover: refuse). */
@@ -125,7 +133,7 @@ export class Channel implements ChannelView {
     this.#to('close');
     this.#cancelTimer();
     this.#cancelGrace();
-    this.#slateJob?.cancel();
+    this.#slates.close();
     this.#feed?.close('the service stops');
     this.#wake('closed');
     await this.#worker?.stop();
@@ -151,7 +159,7 @@ export class Channel implements ChannelView {
     this.#plan = plan;
     this.#to('publish-in');
     this.#announcePlan(plan, source);
-    if (plan.slate === undefined) this.#makeSlate(plan);
+    if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
     void this.#worker?.stop();
     this.#worker = new Worker({
       parts: this.#parts,
@@ -210,51 +218,31 @@ export class Channel implements ChannelView {
     this.#to('publish-out');
   }
 
-  #makeSlate(plan: PlanInUse): void {
-    if (this.#slateJob?.key === plan.key) return;
-    this.#slateJob?.cancel();
-    const { receiver, ffmpegPath, clock } = this.#parts;
-    const runId = `${this.id}-slate-${++this.#runCount}`;
-    const job = encodeSlate({
-      runId,
-      plan: plan.plan,
-      grid: plan.grid,
-      facts: plan.facts,
-      receiver,
-      ffmpegPath,
-      clock,
-      isInBackground: this.#timeline.period !== undefined,
-    });
-    const current = { key: plan.key, cancel: () => job.cancel() };
-    this.#slateJob = current;
-    void job.done.then((outcome) => {
-      if (this.#slateJob !== current || this.#state === 'closed') return;
-      this.#slateJob = undefined;
-      if (outcome.kind === 'ok') {
-        this.#slateReady(plan, outcome.slate);
-        return;
-      }
-      this.#fault('SLATE_FAILED', `${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`);
-      clock.after(SLATE_RETRY_MS, () => {
-        if (this.#plan?.key === plan.key && this.#plan.slate === undefined) this.#makeSlate(this.#plan);
-      });
-    });
-  }
-
-  #slateReady(plan: PlanInUse, slate: NonNullable<PlanInUse['slate']>): void {
+  #slateReady(plan: PlanInUse, slate: Slate): void {
+    if (this.#state === 'closed') return;
     plan.slate = slate;
     if (this.#plan?.key === plan.key) this.#plan.slate = slate;
-    if (this.#timeline.period !== undefined) {
+    const nowMs = this.#parts.clock.nowMs();
+    const filler = slatePlan(plan.grid, plan.facts, slate);
+    if (this.#timeline.period !== undefined && !this.#mayBeginAnew(filler)) {
       this.#timeline.setSlate(slate);
       this.#advance();
       return;
     }
-    const nowMs = this.#parts.clock.nowMs();
-    this.#act(this.#timeline.open(slatePlan(plan.grid, plan.facts, slate), nowMs), nowMs);
+    if (this.#timeline.period !== undefined) {
+      this.#act(this.#timeline.restart(), nowMs);
+      this.#index.forgetAll();
+    }
+    this.#act(this.#timeline.open(filler, nowMs), nowMs);
     this.#to('slate-ready');
     if (this.#feed !== undefined) this.#to('publish-in');
     this.#wake('text');
     this.#advance();
+  }
+
+  /** The assumed plan was wrong and nobody has watched yet: nothing has to be declared, the window is made anew. */
+  #mayBeginAnew(filler: PeriodPlan): boolean {
+    return !this.#isShown && this.#timeline.presentation().segments.some(({ period }) => !isSamePeriod(period, filler));
   }
 
   /** Everything that is whole or overdue goes on air; then the timer is set for the next index. */
@@ -360,12 +348,17 @@ export class Channel implements ChannelView {
   text(name: TextName): TextAnswer {
     if (this.#timeline.period === undefined) return { kind: 'pending', key: 'text' };
     const revision = this.#manifests.text(name, this.#timeline.presentation());
-    if (revision !== undefined) return { kind: 'ready', revision };
+    if (revision !== undefined) {
+      this.#isShown = true;
+      return { kind: 'ready', revision };
+    }
     return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
   }
 
   media(name: MediaName): MediaAnswer {
-    return this.#index.answer(name);
+    const answer = this.#index.answer(name);
+    if (answer.kind === 'ready') this.#isShown = true;
+    return answer;
   }
 
   onReady(listener: (key: string) => void): () => void {

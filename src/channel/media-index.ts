@@ -20,6 +20,11 @@ export class MediaIndex {
     this.#store = store;
   }
 
+  /** Nobody has been shown any of it. */
+  forgetAll(): void {
+    this.#periods.length = 0;
+  }
+
   remember(period: Period): void {
     this.#periods.push(period);
     if (this.#periods.length > REMEMBERED_PERIODS) this.#periods.shift();

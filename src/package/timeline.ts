@@ -67,6 +67,7 @@ const MAX_WAITING = 16;
 
 export class Timeline {
   readonly #settings: TimelineSettings;
+  #restarts = 0;
   #period: Period | undefined;
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
   #filler: Filler | undefined;
@@ -113,6 +114,21 @@ export class Timeline {
     const events: TimelineEvent[] = [this.#begin(plan, first, first, nowMs)];
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
+  }
+
+  /**
+   * Forgets everything that is on air, runs excepted; open() follows. Only for what nobody has been shown: its numbers
+   * are given again, under another GEN.
+   */
+  restart(): TimelineEvent[] {
+    const gens = new Set(this.#segments.map((segment) => segment.period.gen));
+    this.#restarts += 1;
+    this.#period = undefined;
+    this.#filler = undefined;
+    this.#segments = [];
+    this.#ordinal = 0;
+    this.#presentation = undefined;
+    return [...gens].map((gen) => ({ kind: 'generation-gone', gen }));
   }
 
   /** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
@@ -190,7 +206,8 @@ export class Timeline {
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent {
     this.#ordinal += 1;
-    const gen = generationOf(plan.grid, startNumber - startIndex, this.#settings.incarnation);
+    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
+    const gen = generationOf(plan.grid, startNumber - startIndex, incarnation);
     this.#period = {
       id: `${gen}-${startNumber}`,
       ordinal: this.#ordinal,

@@ -1,0 +1,64 @@
+/**
+ * Sees to it that the plan in use gets its slate: one encode at a time, tried again after a failure.
+ * It never puts a slate on air. Invariant: a slate that is no longer wanted is not told.
+ */
+import type { Slate } from '../package/slate.ts';
+import type { ChannelParts } from './channel.ts';
+import type { PlanInUse } from './plan-in-use.ts';
+import { encodeSlate } from './slate-maker.ts';
+
+const RETRY_MS = 5000;
+
+export interface SlateKeeperOptions {
+  readonly parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock'>;
+  readonly channel: string;
+  readonly onSlate: (plan: PlanInUse, slate: Slate) => void;
+  readonly onFailed: (message: string) => void;
+}
+
+export class SlateKeeper {
+  readonly #options: SlateKeeperOptions;
+  #job: { readonly key: string; cancel(): void } | undefined;
+  #cancelRetry: () => void = () => undefined;
+  #count = 0;
+
+  constructor(options: SlateKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The slate of this plan is wanted now, and no other. */
+  want(plan: PlanInUse, isInBackground: boolean): void {
+    if (this.#job?.key === plan.key) return;
+    this.close();
+    const { parts, channel, onSlate, onFailed } = this.#options;
+    const job = encodeSlate({
+      runId: `${channel}-slate-${++this.#count}`,
+      plan: plan.plan,
+      grid: plan.grid,
+      facts: plan.facts,
+      receiver: parts.receiver,
+      ffmpegPath: parts.ffmpegPath,
+      clock: parts.clock,
+      isInBackground,
+    });
+    const current = { key: plan.key, cancel: () => job.cancel() };
+    this.#job = current;
+    void job.done.then((outcome) => {
+      if (this.#job !== current) return;
+      this.#job = undefined;
+      if (outcome.kind === 'ok') {
+        onSlate(plan, outcome.slate);
+        return;
+      }
+      this.#cancelRetry = parts.clock.after(RETRY_MS, () => this.want(plan, isInBackground));
+      onFailed(`${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`);
+    });
+  }
+
+  close(): void {
+    this.#cancelRetry();
+    const job = this.#job;
+    this.#job = undefined;
+    job?.cancel();
+  }
+}
