@@ -66,7 +66,7 @@ function speedReport(slow: boolean, speed: number, windowMs: number): Report {
     ? {
         kind: 'report',
         level: 'warn',
-        code: 'ENCODER_STALLED',
+        code: 'ENCODER_OVERLOADED',
         message: `the encoder is overloaded: speed ${figure} over ${windowMs} ms`,
         hint: 'Take a ladder with fewer or smaller rungs or a faster preset, or free the machine.',
         lastLines: [],
@@ -74,7 +74,7 @@ function speedReport(slow: boolean, speed: number, windowMs: number): Report {
     : {
         kind: 'report',
         level: 'info',
-        code: 'ENCODER_STALLED',
+        code: 'ENCODER_OVERLOADED',
         message: `the encoder keeps up again: speed ${figure}`,
         hint: '',
         lastLines: [],

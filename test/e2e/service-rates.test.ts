@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { ROOT, startTestService, type TestService, waitLive } from '../rig/service.ts';
@@ -32,8 +32,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe.each(RATES)('%s frames a second', (rate) => {
-  test('HLS and DASH keep every rule of the checker', async () => {
+describe.concurrent.each(RATES)('%s frames a second', (rate) => {
+  test('HLS and DASH keep every rule of the checker', async ({ expect }) => {
     const channel = channelOf(rate);
     const push = service.push({ rate, size: '320x180', bitrate: '400k', channel, key: KEY + channel });
     await waitLive(service, channel);
