@@ -208,6 +208,8 @@ export class Channel implements ChannelView {
       this.#publishOver();
       return;
     }
+    // Whoever came back and left again before its media begins a new grace.
+    this.#cancelGrace();
     this.#cancelGrace = clock.after(settings.reconnectGraceMs, () => this.#publishOver());
   }
 
