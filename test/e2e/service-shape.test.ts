@@ -1,0 +1,145 @@
+/** Feeds of other rates and shapes, and ladders that change: what is declared, once, at the same number everywhere. */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keptLog } from '../fakes/control-quiet-log.ts';
+import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
+import { metricOf, viewerOf, type Watch, watchChannel } from './service-client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'service-shape-'));
+const ladder = join(folder, 'changing.yaml');
+const log = keptLog();
+const watches = new Map<string, Watch>();
+let service: TestService;
+
+/** auto: the first publish decides; changing: its ladder file is edited. No grace: what leaves is gone at once. */
+beforeAll(async () => {
+  copyFileSync(TINY_LADDER, ladder);
+  const channel = (id: string, file: string) =>
+    `  ${id}: { ladder: ${file}, keys: { primary: ${KEY}-${id} }, reconnectGrace: 0s }`;
+  const config = join(folder, 'settings.yaml');
+  writeFileSync(config, ['channels:', channel('auto', TINY_LADDER), channel('changing', ladder), ''].join('\n'));
+  service = await startTestService({ config }, {}, { log });
+  await waitFor('slate', () => service.directory.all().every((view) => view.status().onAir === 'slate'));
+  for (const id of ['auto', 'changing']) watches.set(id, watchChannel(service, id));
+});
+afterAll(async () => {
+  await service?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const status = (id: string) => service.directory.get(id)?.status();
+const push = (channel: string, rate: string, size = '480x270') =>
+  service.push({ channel, key: `${KEY}-${channel}`, rate, size });
+const gone = (id: string) => waitFor(`${id} on slate`, () => status(id)?.state === 'slate');
+
+/** Where each rendition's DVR list says EXT-X-DISCONTINUITY, and its EXT-X-MAPs. */
+async function declaredIn(id: string) {
+  const viewer = viewerOf(service, id);
+  const tracks = await viewer.renditions('dvr.m3u8');
+  return Promise.all(
+    tracks.map(async (track) => {
+      const { segments, discontinuitySequence } = await viewer.playlist(track, 'dvr.m3u8');
+      const at = segments.filter(({ isDiscontinuity }) => isDiscontinuity).map(({ number }) => number);
+      const maps = segments.filter(({ map }) => map !== undefined);
+      expect(maps.map(({ number }) => number)).toEqual([segments[0]?.number, ...at]);
+      return { track, at, discontinuitySequence, maps: maps.map(({ map }) => map), segments };
+    }),
+  );
+}
+
+test('a first publish of another rate is declared once: the same number in all renditions, and a Period that touches', async () => {
+  const first = push('auto', '25');
+  await waitLive(service, 'auto');
+  const lists = await declaredIn('auto');
+  expect(lists.map(({ track }) => track).sort()).toEqual(['180p', '90p', 'audio']);
+  const [at] = lists[0]?.at ?? [];
+  expect(at).toBeGreaterThan(0);
+  for (const list of lists) {
+    expect(list.at).toEqual([at]);
+    expect(list.discontinuitySequence).toBe(1);
+    // RFC 8216bis 4.4.4.3 with 4.4.4.5: the number goes on, the CMAF header is another.
+    expect(new Set(list.maps).size).toBe(2);
+    for (const [i, segment] of list.segments.entries()) {
+      const before = list.segments[i - 1];
+      if (before === undefined) continue;
+      const stepMs = segment.startMs - before.startMs;
+      expect(Math.abs(stepMs - before.durationSeconds * 1000)).toBeLessThanOrEqual(track48k(list.track));
+    }
+  }
+  const periods = await viewerOf(service, 'auto').periods('dvr.mpd');
+  expect(periods.map(({ frameRates }) => frameRates)).toEqual([['30'], ['25']]);
+  expect(periods[1]).toMatchObject({ startNumber: at, startSeconds: (at ?? 0) * 2, tracks: periods[0]?.tracks });
+  expect(status('auto')?.tracks[0]?.frameRate).toBe('25');
+  await first.stop();
+  await gone('auto');
+});
+
+/** Milliseconds by which PROGRAM-DATE-TIMEs may differ from the sum of durations: rounding, and at an audio seam one access unit. */
+const track48k = (track: string) => (track === 'audio' ? 1 + (1024 / 48_000) * 1000 : 1);
+
+test('a later feed of another rate and shape is conformed: nothing is declared', async () => {
+  const before = await declaredIn('auto');
+  const odd = push('auto', '30000/1001', '360x480');
+  await waitLive(service, 'auto');
+  expect(status('auto')?.publisher?.source).toContain('360x480 29.97 fps');
+  const lists = await declaredIn('auto');
+  expect(lists.map(({ at }) => at)).toEqual(before.map(({ at }) => at));
+  expect(lists.map(({ maps }) => maps)).toEqual(before.map(({ maps }) => maps));
+  expect(status('auto')?.tracks[0]).toMatchObject({ frameRate: '25', width: 320, height: 180 });
+  await odd.stop();
+  await gone('auto');
+});
+
+test('a bad ladder file keeps the last good one, and the log lists every problem by file, line and column', async () => {
+  const good = readFileSync(ladder, 'utf8');
+  writeFileSync(ladder, good.replace('height: 180', 'height: tall').replace('bitrate: 64k', 'bitrato: 64k'));
+  const told = () =>
+    log.lines.filter(({ level, fields }) => level === 'error' && 'code' in fields && fields.code === 'LADDER_INVALID');
+  await waitFor('the problems are told', () => told().length >= 2);
+  const words = told().map(({ message }) => message);
+  expect(words).toContainEqual(expect.stringMatching(/changing\.yaml:\d+:\d+ video\[0\]\.height: .*tall/));
+  expect(words).toContainEqual(expect.stringMatching(/changing\.yaml:\d+:\d+ .*bitrato/));
+  expect(await metricOf(service, 'config_ladder_reloads_total', { outcome: 'bad' })).toBe(1);
+  const feed = push('changing', '30');
+  await waitLive(service, 'changing');
+  expect((await declaredIn('changing')).map(({ at }) => at)).toEqual([[], [], []]);
+  expect(status('changing')?.tracks.map(({ id }) => id)).toEqual(['180p', '90p', 'audio']);
+
+  // A good one, while the publisher is in: it has to wait for the next.
+  writeFileSync(ladder, good.replace('id: 90p', 'id: 120p').replace('height: 90', 'height: 120'));
+  await waitFor('read again', async () => {
+    return (await metricOf(service, 'config_ladder_reloads_total', { outcome: 'good' })) === 1;
+  });
+  const edge = status('changing')?.newestNumber ?? 0;
+  await waitFor('it goes on', () => (status('changing')?.newestNumber ?? 0) >= edge + 1);
+  expect(status('changing')?.tracks.map(({ id }) => id)).toEqual(['180p', '90p', 'audio']);
+  await feed.stop();
+  await gone('changing');
+});
+
+test('a good ladder file applies at the next publish, declared at one number', async () => {
+  const feed = push('changing', '30');
+  await waitFor('the new rung is there', () => status('changing')?.tracks.some(({ id }) => id === '120p') === true);
+  await waitLive(service, 'changing');
+  const lists = await declaredIn('changing');
+  expect(lists.map(({ track }) => track).sort()).toEqual(['120p', '180p', 'audio']);
+  const at = new Set(lists.filter(({ track }) => track !== '120p').flatMap((list) => list.at));
+  expect(at.size).toBe(1);
+  const viewer = viewerOf(service, 'changing');
+  const newRung = lists.find(({ track }) => track === '120p');
+  expect(newRung?.segments[0]?.number).toBe([...at][0]);
+  // The rung that is gone is withdrawn, and what was listed of it stays.
+  const oldRung = await viewer.get('90p/media.m3u8');
+  expect([oldRung.status, oldRung.headers['cache-control']]).toEqual([410, 'public, max-age=5']);
+  expect(await viewer.periods('dvr.mpd')).toMatchObject([
+    { tracks: ['180p', '90p', 'audio'] },
+    { startNumber: [...at][0] },
+  ]);
+  await feed.stop();
+});
+
+test('viewers of both saw every list go on and every listed URL keep its body', async () => {
+  for (const watch of watches.values()) expect(await watch.end()).toEqual([]);
+});
