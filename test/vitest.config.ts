@@ -14,10 +14,11 @@ const project = (name: string, timeoutMs: number, serial: boolean) => ({
 
 export default defineConfig({
   test: {
+    maxConcurrency: 4,
     projects: [
       project('unit', 10_000, false),
       project('contract', 10_000, false),
-      project('e2e', 120_000, true),
+      project('e2e', 120_000, false),
       project('browser', 180_000, true),
       project('long', 3_600_000, true),
     ],

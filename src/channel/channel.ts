@@ -168,6 +168,7 @@ export class Channel implements ChannelView {
       plan,
       nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
       edgeMs: () => this.#timeline.edgeMs,
+      waitsForSlate: () => !this.#isShown && this.#slates.isBusy,
       onRun: (run) => this.#timeline.join(run),
       onRunEnd: (runId) => this.#timeline.leave(runId),
       onMedia: () => this.#advance(),

@@ -19,7 +19,12 @@ export interface EncodeRunPlan {
   readonly delivers: ReadonlySet<string>;
   /** The slate of this plan, undefined while it is being encoded. */
   readonly slate: () => Slate | undefined;
+  /** True while the run's media is better held back until its slate is there: nobody watches yet. */
+  readonly waitsForSlate: () => boolean;
 }
+
+/** Segments held while the timeline does not take any: the oldest go first. */
+const MAX_HELD = 32;
 
 export type RunOutcome =
   | { readonly kind: 'taken' }
@@ -49,6 +54,7 @@ export class EncodeRun implements RunSource {
   plan(): PeriodPlan | undefined {
     if (this.#plan !== undefined && this.#plan.slate === this.#run.slate()) return this.#plan;
     const slate = this.#run.slate();
+    if (slate === undefined && this.#run.waitsForSlate()) return undefined;
     const tracks: Track[] = [];
     for (const facts of this.#run.facts) {
       const init = this.#inits.get(facts.id) ?? (this.delivers.has(facts.id) ? undefined : slate?.inits.get(facts.id));
@@ -88,6 +94,8 @@ export class EncodeRun implements RunSource {
       const tracks = this.segments.get(event.segment.index) ?? new Map<string, AssembledSegment>();
       if (!tracks.has(track)) tracks.set(track, event.segment);
       this.segments.set(event.segment.index, tracks);
+      const oldest = this.segments.keys().next();
+      if (this.segments.size > MAX_HELD && !oldest.done) this.segments.delete(oldest.value);
       outcome = { kind: 'segments' };
     }
     return outcome;

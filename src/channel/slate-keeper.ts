@@ -26,6 +26,11 @@ export class SlateKeeper {
     this.#options = options;
   }
 
+  /** A slate is being encoded. */
+  get isBusy(): boolean {
+    return this.#job !== undefined;
+  }
+
   /** The slate of this plan is wanted now, and no other. */
   want(plan: PlanInUse, isInBackground: boolean): void {
     if (this.#job?.key === plan.key) return;

@@ -31,6 +31,7 @@ export interface WorkerOptions {
   readonly nextRunId: () => string;
   /** Media time of the first Segment that is not on air yet; undefined before the Channel is open. */
   readonly edgeMs: () => number | undefined;
+  readonly waitsForSlate: () => boolean;
   readonly onRun: (run: EncodeRun) => void;
   readonly onRunEnd: (runId: string) => void;
   /** Segments became whole. */
@@ -178,6 +179,7 @@ export class Worker {
       facts: plan.facts,
       delivers,
       slate: () => plan.slate,
+      waitsForSlate: this.#options.waitsForSlate,
     });
     const cmaf = parts.receiver.openRun({ runId: run.id, tracks: [...delivers], sink: this.#sink(run) });
     const command = workerCommand({

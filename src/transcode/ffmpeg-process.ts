@@ -117,8 +117,10 @@ class EncoderRun implements EncodeProcess {
 
   #started(child: ChildProcess, line: string): void {
     this.#child = child;
-    // EPIPE and ECONNRESET of a dying process: its exit tells the story.
-    child.stdin?.on('error', (error) => this.#remember(`stdin: ${error.message}`));
+    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+      // EPIPE and ECONNRESET are a process that ended: its exit and its own last words tell the story.
+      if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') this.#remember(`stdin: ${error.message}`);
+    });
     child.stdin?.on('drain', () => this.#drained());
     if (child.pid === undefined) return;
     // The library forgets a kill that comes before the spawn and leaves an orphan.

@@ -81,6 +81,7 @@ test.each([
         facts,
         delivers: new Set(['v1', 'a1']),
         slate: () => slate,
+        waitsForSlate: () => false,
       });
       for (const track of tracks) run.onInit(track.id, track.init);
       timeline.join(run);
