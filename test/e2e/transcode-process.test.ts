@@ -59,7 +59,8 @@ describe('an encoder process', () => {
     const exit = await run.exited;
     clearInterval(timer);
     expect(exit.code).toBe(4);
-    expect(exit.lastLines.join('\n')).toMatch(/EPIPE|ECONNRESET/);
+    // Its own last words and its code tell the story; ours of the broken pipe would hide them.
+    expect(exit.lastLines.join('\n')).not.toMatch(/EPIPE|ECONNRESET/);
   });
 
   it('says when its pipe is full and when it is not any more', async () => {
