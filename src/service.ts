@@ -82,7 +82,7 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
     const parts = { settings: channel, receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics };
     const store = openMemoryStore();
     const journal = openMemoryJournal(randomId());
-    channels.set(channel.id, opened.add(`channel ${channel.id}`, new Channel({ ...parts, store, journal })));
+    channels.set(channel.id, new Channel({ ...parts, store, journal }));
   }
   const directory: ChannelDirectory = {
     get: (id) => channels.get(id),
@@ -97,6 +97,8 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
     await openControl({ ...settings.control, directory, metrics, log, clock, pageInfo }),
   );
   opened.add('ladder watch', await watch(settings, channels, log, metrics));
+  // Opened last and so closed first: encoders end at once, while the origin may wait for slow readers.
+  opened.add('channels', { close: () => closeChannels(channels) });
   for (const channel of channels.values()) channel.open();
   const ports = { http: origin.port, rtmp: rtmp.port, control: control.port };
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
@@ -117,6 +119,10 @@ function openIngest(
     onFeed: (feed) => deliver(feed, channels.get(feed.identity.channel)),
     onRefused: (reason) => metrics.refusals.inc({ reason }),
   });
+}
+
+async function closeChannels(channels: ReadonlyMap<string, Channel>): Promise<void> {
+  await Promise.all([...channels.values()].map((channel) => channel.close()));
 }
 
 function deliver(feed: Feed, channel: Channel | undefined): void {

@@ -14,6 +14,7 @@ import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
 import type { Journal, WindowStore } from '../window/model.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
+import { EndingWorkers } from './ending-workers.ts';
 import { FaultLog } from './fault-log.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
@@ -61,6 +62,7 @@ export class Channel implements ChannelView {
   #isShown = false;
   #feed: Feed | undefined;
   #worker: Worker | undefined;
+  readonly #ending = new EndingWorkers();
   #lastFeedMs = 0;
   #runCount = 0;
   #cancelTimer: () => void = () => undefined;
@@ -132,11 +134,16 @@ export class Channel implements ChannelView {
   async close(): Promise<void> {
     this.#to('close');
     this.#cancelTimer();
-    this.#cancelGrace();
     this.#slates.close();
     this.#feed?.close('the service stops');
     this.#wake('closed');
-    await this.#worker?.stop();
+    this.#publishOver();
+    await this.#ending.close(this.#parts.clock);
+  }
+
+  #endWorker(): void {
+    this.#ending.end(this.#worker);
+    this.#worker = undefined;
   }
 
   #begin(feed: Feed, source: SourceDescription): void {
@@ -160,7 +167,7 @@ export class Channel implements ChannelView {
     this.#to('publish-in');
     this.#announcePlan(plan, source);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
-    void this.#worker?.stop();
+    this.#endWorker();
     this.#worker = new Worker({
       parts: this.#parts,
       feed,
@@ -216,8 +223,7 @@ export class Channel implements ChannelView {
 
   #publishOver(): void {
     this.#cancelGrace();
-    void this.#worker?.stop();
-    this.#worker = undefined;
+    this.#endWorker();
     this.#to('publish-out');
   }
 

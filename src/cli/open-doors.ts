@@ -9,6 +9,7 @@ import { type ErrorCode, ServiceError } from '../system/errors.ts';
 import { openLog } from '../system/log.ts';
 import { startEncoder } from '../transcode/ffmpeg-process.ts';
 import { checkFfmpeg, type FfmpegLocation, locateFfmpeg } from '../transcode/locate.ts';
+import { checkDataFolder } from './data-folder.ts';
 import { ffmpegEffects, ffmpegFacts, provisionFfmpeg } from './provision-ffmpeg.ts';
 import type { Doors, ProvisionRequest, SettingsRequest } from './service-door.ts';
 
@@ -27,6 +28,8 @@ async function settingsOf({ flags, env, workingDirectory, note }: SettingsReques
   const reading = await loadSettings({ flags, env, cwd: workingDirectory });
   if (reading.kind === 'bad') throw new ServiceError(reading.code, reading.problems.join('; '));
   for (const line of reading.notes) note(line);
+  const isNamed = Boolean(flags['data'] ?? env['PITCHSIDE_DATA']);
+  await checkDataFolder(reading.settings.dataDirectory, isNamed);
   return (await withStreamKeys(reading.settings)).settings;
 }
 

@@ -143,15 +143,17 @@ class ChildBackedIngest implements RtmpIngest {
     this.#port = port;
     // Keys that changed between hello and now.
     this.#child?.send({ kind: 'keys', keys: this.#keys });
-    this.#options.log.info({ port, pid: this.#child?.pid }, 'rtmp listening');
+    // At the first start the service tells its ports; a replacement is news.
+    const level = this.#opening === undefined ? 'info' : 'debug';
+    this.#options.log[level]({ port, pid: this.#child?.pid }, 'rtmp listening');
     this.#opening?.resolve();
     this.#opening = undefined;
   }
 
   #onListenFailed(child: RtmpChildProcess, code: string, message: string): void {
     const error = listenError(this.#options.host, this.#port, code, message);
-    this.#options.log.error({ code: error.code, reason: error.message, hint: error.hint }, 'rtmp cannot listen');
     if (this.#opening === undefined) {
+      this.#options.log.error({ code: error.code, reason: error.message, hint: error.hint }, 'rtmp cannot listen');
       child.kill(); // A replacement: it is tried again, by and by.
       return;
     }
