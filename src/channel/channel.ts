@@ -6,9 +6,11 @@
 import type { CmafReceiver } from '../cmaf/receiver.ts';
 import type { ChannelSettings, Ladder } from '../config/model.ts';
 import type { Feed, FeedEnd, SourceDescription } from '../ingest/model.ts';
+import type { CommittedSegment } from '../package/model.ts';
 import type { Slate } from '../package/slate.ts';
-import { isSamePeriod, type PeriodPlan, slatePlan, Timeline, type TimelineEvent } from '../package/timeline.ts';
+import { isSamePeriod, type PeriodPlan, slatePlan, Timeline } from '../package/timeline.ts';
 import type { Clock } from '../system/clock.ts';
+import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
@@ -19,6 +21,7 @@ import { FaultLog } from './fault-log.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
 import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { Publication } from './publication.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { describeChannel } from './status.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
@@ -51,6 +54,7 @@ export class Channel implements ChannelView {
   readonly #manifests: Manifests;
   readonly #index: MediaIndex;
   readonly #slates: SlateKeeper;
+  readonly #publication: Publication;
   readonly #faults = new FaultLog();
   readonly #ready = new Set<(key: string) => void>();
   #state: ChannelState = 'opening';
@@ -87,6 +91,10 @@ export class Channel implements ChannelView {
       targetLatencyMs: TARGET_LATENCY_SEGMENTS * settings.ladder.segmentSeconds * 1000,
     });
     this.#index = new MediaIndex(this.#timeline, parts.store);
+    this.#publication = new Publication(this.#parts, {
+      onPeriod: (period) => this.#index.remember(period),
+      onCommitted: (segment) => this.#committed(segment),
+    });
     this.#slates = new SlateKeeper({
       parts,
       channel: settings.id,
@@ -239,10 +247,10 @@ export class Channel implements ChannelView {
       return;
     }
     if (this.#timeline.period !== undefined) {
-      this.#act(this.#timeline.restart(), nowMs);
+      this.#publication.carryOut(this.#timeline.restart(), nowMs);
       this.#index.forgetAll();
     }
-    this.#act(this.#timeline.open(filler, nowMs), nowMs);
+    this.#publication.carryOut(this.#timeline.open(filler, nowMs), nowMs);
     this.#to('slate-ready');
     if (this.#feed !== undefined) this.#to('publish-in');
     this.#wake('text');
@@ -258,7 +266,11 @@ export class Channel implements ChannelView {
   #advance(): void {
     if (this.#state === 'closed') return;
     const nowMs = this.#parts.clock.nowMs();
-    this.#act(this.#timeline.advance(nowMs), nowMs);
+    try {
+      this.#publication.carryOut(this.#timeline.advance(nowMs), nowMs);
+    } catch (thrown) {
+      this.#failed(thrown, nowMs);
+    }
     this.#cancelTimer();
     const { deadlineMs } = this.#timeline;
     // While a slate is missing the deadline is in the past: its arrival, or a whole Segment, calls again.
@@ -266,69 +278,17 @@ export class Channel implements ChannelView {
       this.#cancelTimer = this.#parts.clock.after(Math.max(20, deadlineMs - nowMs), () => this.#advance());
   }
 
-  #act(events: readonly TimelineEvent[], nowMs: number): void {
-    const { store } = this.#parts;
-    for (const event of events) {
-      switch (event.kind) {
-        case 'period':
-          this.#periodBegun(event.period, nowMs);
-          break;
-        case 'segment':
-          this.#store(event, nowMs);
-          break;
-        case 'committed':
-          this.#committed(event.segment, nowMs);
-          break;
-        case 'evicted':
-          store.evictBelow(event.gen, event.belowNumber);
-          break;
-        case 'generation-gone':
-          store.forgetGeneration(event.gen);
-          break;
-      }
-    }
-    if (events.length > 0) this.#parts.metrics.windowBytes.set({ channel: this.id }, store.bytes);
+  /** A broken invariant fails this Channel alone: its window is made anew under another GEN, its feed and worker go on. */
+  #failed(thrown: unknown, nowMs: number): void {
+    this.#fault('CHANNEL_FAILED', messageOf(thrown));
+    this.#publication.carryOut(this.#timeline.restart(), nowMs);
+    this.#index.forgetAll();
+    const plan = this.#plan;
+    if (plan?.slate === undefined) return;
+    this.#publication.carryOut(this.#timeline.open(slatePlan(plan.grid, plan.facts, plan.slate), nowMs), nowMs);
   }
 
-  #periodBegun(period: NonNullable<Timeline['period']>, nowMs: number): void {
-    const { store, metrics, log } = this.#parts;
-    this.#index.remember(period);
-    for (const track of period.tracks) {
-      if (store.init(track.id, period.gen, track.initHash) !== undefined) continue;
-      const contentType = `${track.kind}/mp4`;
-      store.putInit(track.id, period.gen, track.initHash, { bytes: track.init.bytes, contentType, publishedMs: nowMs });
-    }
-    metrics.periods.inc({ channel: this.id });
-    log.info(
-      { period: period.id, number: period.startNumber, tracks: period.tracks.map(({ id }) => id) },
-      'period begun',
-    );
-  }
-
-  #store(event: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
-    const { store, journal } = this.#parts;
-    const { gen, number, timescale } = event.record;
-    if (journal.lastBegun(gen) !== number && !journal.begin(gen, number)) {
-      throw new RangeError(`number ${number} of ${gen} was begun before`);
-    }
-    const kind =
-      this.#timeline.period?.tracks.find(({ id }) => id === event.track)?.kind ??
-      (timescale === 48_000 ? 'audio' : 'video');
-    store.putSegment({
-      key: { track: event.track, gen, number },
-      parts: event.parts,
-      contentType: `${kind}/mp4`,
-      publishedMs: nowMs,
-    });
-  }
-
-  #committed(segment: NonNullable<ReturnType<Timeline['find']>>, nowMs: number): void {
-    const { metrics } = this.#parts;
-    metrics.segments.inc({ channel: this.id, source: segment.source });
-    if (segment.source === 'live') {
-      metrics.segmentLateness.observe({ channel: this.id }, Math.max(0, nowMs - segment.endMs) / 1000);
-    }
-    metrics.onAir.set({ channel: this.id }, segment.source === 'live' ? 1 : 0);
+  #committed(segment: CommittedSegment): void {
     this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment');
     for (const track of segment.tracks.keys()) this.#wake(mediaKey(track, segment.period.gen, segment.number));
   }

@@ -50,6 +50,7 @@ export type TimelineEvent =
   | {
       readonly kind: 'segment';
       readonly track: string;
+      readonly trackKind: 'video' | 'audio';
       readonly record: SegmentRecord;
       readonly parts: readonly Buffer[];
     }
@@ -245,6 +246,7 @@ export class Timeline {
       events.push({
         kind: 'segment',
         track: track.id,
+        trackKind: track.kind,
         record,
         parts: assembled.parts.map((part) => part.bytes),
       });

@@ -1,0 +1,79 @@
+/**
+ * Carries the timeline's events out: journal first, then the window, then the metrics.
+ * It never decides. Invariant: a number is journalled as begun before its first byte can be served.
+ */
+import { AssertionError } from 'node:assert';
+import type { CommittedSegment, Period } from '../package/model.ts';
+import type { TimelineEvent } from '../package/timeline.ts';
+import type { ChannelParts } from './channel.ts';
+
+export interface PublicationListener {
+  onPeriod(period: Period): void;
+  onCommitted(segment: CommittedSegment): void;
+}
+
+export class Publication {
+  readonly #parts: ChannelParts;
+  readonly #listener: PublicationListener;
+
+  constructor(parts: ChannelParts, listener: PublicationListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+  }
+
+  /** Throws AssertionError when a number would get a second body; nothing of it is stored then. */
+  carryOut(events: readonly TimelineEvent[], nowMs: number): void {
+    const { store, metrics, settings } = this.#parts;
+    for (const event of events) {
+      switch (event.kind) {
+        case 'period':
+          this.#begin(event.period, nowMs);
+          break;
+        case 'segment':
+          this.#store(event, nowMs);
+          break;
+        case 'committed':
+          this.#committed(event.segment, nowMs);
+          break;
+        case 'evicted':
+          store.evictBelow(event.gen, event.belowNumber);
+          break;
+        case 'generation-gone':
+          store.forgetGeneration(event.gen);
+          break;
+      }
+    }
+    if (events.length > 0) metrics.windowBytes.set({ channel: settings.id }, store.bytes);
+  }
+
+  #begin(period: Period, nowMs: number): void {
+    const { store, metrics, log, settings } = this.#parts;
+    for (const track of period.tracks) {
+      const contentType = `${track.kind}/mp4`;
+      store.putInit(track.id, period.gen, track.initHash, { bytes: track.init.bytes, contentType, publishedMs: nowMs });
+    }
+    metrics.periods.inc({ channel: settings.id });
+    const tracks = period.tracks.map(({ id }) => id);
+    log.info({ period: period.id, number: period.startNumber, tracks }, 'period begun');
+    this.#listener.onPeriod(period);
+  }
+
+  #store({ trackKind, track, record, parts }: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
+    const { store, journal } = this.#parts;
+    const { gen, number } = record;
+    if (journal.lastBegun(gen) !== number && !journal.begin(gen, number)) {
+      throw new AssertionError({ message: `number ${number} of ${gen} was begun before` });
+    }
+    store.putSegment({ key: { track, gen, number }, parts, contentType: `${trackKind}/mp4`, publishedMs: nowMs });
+  }
+
+  #committed(segment: CommittedSegment, nowMs: number): void {
+    const { metrics, settings } = this.#parts;
+    const channel = settings.id;
+    const isLive = segment.source === 'live';
+    metrics.segments.inc({ channel, source: segment.source });
+    if (isLive) metrics.segmentLateness.observe({ channel }, Math.max(0, nowMs - segment.endMs) / 1000);
+    metrics.onAir.set({ channel }, isLive ? 1 : 0);
+    this.#listener.onCommitted(segment);
+  }
+}
