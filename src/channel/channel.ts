@@ -157,7 +157,7 @@ export class Channel implements ChannelView {
   #begin(feed: Feed, source: SourceDescription): void {
     if (this.#feed !== feed || this.#state === 'closed') return;
     this.#cancelGrace();
-    if (this.#worker?.adopt(feed)) {
+    if (this.#isPlanFixed && this.#worker?.adopt(feed)) {
       this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
       return;
     }
