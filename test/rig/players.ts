@@ -16,6 +16,8 @@ export interface Watched {
   readonly frames: number;
   /** Different pictures among those frames, by a hash of a small copy. */
   readonly pictures: number;
+  /** Mean of the newest picture's channels, alpha included: 64 is black, 255 white. */
+  readonly brightness: number;
   readonly audioEnergy: number;
   readonly waiting: number;
   readonly dropped: number;

@@ -17,7 +17,7 @@
 
   function reset() {
     const quality = video.getVideoPlaybackQuality();
-    counters = { frames: 0, pictures: new Set(), energy: 0, waiting: 0, heights: new Set() };
+    counters = { frames: 0, pictures: new Set(), energy: 0, waiting: 0, heights: new Set(), brightness: Number.NaN };
     counters.dropped = quality.droppedVideoFrames;
     counters.decoded = quality.totalVideoFrames;
   }
@@ -27,7 +27,9 @@
     if (counters.frames % 3 === 0) {
       pen.drawImage(video, 0, 0, 32, 18);
       let hash = 0;
-      for (const value of pen.getImageData(0, 0, 32, 18).data) hash = (hash * 31 + value) | 0;
+      const pixels = pen.getImageData(0, 0, 32, 18).data;
+      counters.brightness = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
+      for (const value of pixels) hash = (hash * 31 + value) | 0;
       counters.pictures.add(hash);
       counters.heights.add(video.videoHeight);
       listen();
@@ -110,6 +112,7 @@
       return {
         frames: counters.frames,
         pictures: counters.pictures.size,
+        brightness: counters.brightness,
         audioEnergy: counters.energy,
         waiting: counters.waiting,
         dropped: quality.droppedVideoFrames - counters.dropped,
