@@ -38,7 +38,7 @@ export interface ChannelParts {
   readonly metrics: Metrics;
 }
 
-/** Media is promised to DASH players this long after its end (design: Publishing). */
+/** Media is promised to DASH players this long after its end (src/README.md: Publishing). */
 export const PUBLISH_MARGIN_MS = 1000;
 /** An index that is not whole by then becomes slate; the rest of the margin is for making and storing it. */
 const FILL_DELAY_MS = 800;
@@ -339,7 +339,7 @@ export class Channel implements ChannelView {
     return this.#timeline.period?.grid.segmentMs ?? this.#ladder.segmentSeconds * 1000;
   }
 
-  /** Up to one Segment (design: Publishing). */
+  /** Up to one Segment (src/README.md: Publishing). */
   get holdMs(): number {
     return this.segmentMs;
   }

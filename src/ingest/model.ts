@@ -1,7 +1,7 @@
 /**
  * What the ingest room hands to a Channel: one Feed per publish.
  * It never decides what is served; a Feed only maps the publisher's stamps to UTC and replays tags into a worker.
- * Invariant: media time is UTC of arrival in ms (design: Time); tags leave the room re-stamped, whole and in order.
+ * Invariant: media time is UTC of arrival in ms (src/README.md: Time); tags leave the room re-stamped, whole and in order.
  */
 import type { FrameRate } from '../system/frame-rate.ts';
 

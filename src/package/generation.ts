@@ -1,6 +1,6 @@
 /**
  * GEN: the part of media URLs that makes a body unique for ever.
- * It never depends on content. Invariant: another Grid, part grid, number offset or incarnation is another GEN (design: Generation).
+ * It never depends on content. Invariant: another Grid, part grid, number offset or incarnation is another GEN (src/README.md: Generation).
  */
 import { createHash } from 'node:crypto';
 import type { Grid } from './grid.ts';

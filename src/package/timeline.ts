@@ -336,7 +336,7 @@ function isComplete(plan: PeriodPlan, tracks: ReadonlyMap<string, AssembledSegme
   return plan.tracks.every((track) => tracks.has(track.id) || plan.slate !== undefined);
 }
 
-/** Same Grid, same Tracks, same CMAF headers: nothing has to be declared (design: Continuity). */
+/** Same Grid, same Tracks, same CMAF headers: nothing has to be declared (src/README.md: Continuity). */
 export function isSamePeriod(period: Period, plan: PeriodPlan): boolean {
   return (
     sameGrid(period.grid, plan.grid) &&

@@ -6,7 +6,7 @@
  */
 import type { Journal } from './model.ts';
 
-/** incarnation: random per start, because nothing of an earlier life can be known (design: Generation). */
+/** incarnation: random per start, because nothing of an earlier life can be known (src/README.md: Generation). */
 export function openMemoryJournal(incarnation: string): Journal {
   const last = new Map<string, number>();
   return {

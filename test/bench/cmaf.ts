@@ -5,25 +5,15 @@ import { readFragment } from '../../src/cmaf/isobmff/fragment.ts';
 import { CmafStreamReader, readCmaf } from '../../src/cmaf/isobmff/stream.ts';
 import { restampFragment } from '../../src/cmaf/isobmff/writer.ts';
 import { fragmentBytes, NON_SYNC_FLAGS, SYNC_FLAGS, samplesOf, videoInit } from '../fakes/boxes.ts';
-
-export interface CmafBenchRow {
-  readonly what: string;
-  /** Microseconds per fragment: medians over the rounds. */
-  readonly oursUs: number;
-  readonly mp4boxUs: number | undefined;
-  /** mp4box / ours: median of the rounds' ratios, and its extremes. */
-  readonly ratio: number | undefined;
-  readonly spread: readonly [number, number] | undefined;
-}
+import { type BenchLine, lineOf, median } from './line.ts';
 
 const FRAMES = 60;
 const CHUNKS = 20;
 const HTTP_CHUNK_BYTES = 65_536;
 /** Passes in one timing: short ones measure the garbage collector. */
 const PASSES = 20;
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+/** Before those that count, until the code of both is compiled. */
+const WARM_ROUNDS = 4;
 
 function makeChunk(index: number): Buffer {
   return fragmentBytes({
@@ -66,8 +56,8 @@ function streamMp4box(pieces: readonly Buffer[]): void {
   if (file.getTrackSamplesInfo(1).length !== CHUNKS * FRAMES) throw new Error('mp4box lost samples');
 }
 
-/** Rows: parsing alone (the fragment is in memory), the whole way from 64 kB pieces, and restamping. */
-export async function run(rounds = 5): Promise<readonly CmafBenchRow[]> {
+/** Lines: parsing alone (the fragment is in memory), the whole way from 64 kB pieces, and restamping. */
+export async function run(rounds: number): Promise<readonly BenchLine[]> {
   const init = videoInit();
   const chunks = Array.from({ length: CHUNKS }, (_, index) => makeChunk(index));
   const pieces = cut(Buffer.concat([init, ...chunks]));
@@ -84,34 +74,21 @@ export async function run(rounds = 5): Promise<readonly CmafBenchRow[]> {
     for (const fragment of fragments) restampFragment(fragment, { decodeTicks: 1, sequence: 1 });
   };
   const rows = { parse: [] as number[], stream: [] as number[], mp4box: [] as number[], restamp: [] as number[] };
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -WARM_ROUNDS; round < rounds; round++) {
     const figures = {
       parse: each(parse),
       stream: each(() => streamOurs(pieces)),
       mp4box: each(() => streamMp4box(pieces)),
       restamp: each(restamp),
     };
-    // The first round warms both up.
     if (round < 0) continue;
     for (const [name, list] of Object.entries(rows)) list.push(figures[name as keyof typeof figures]);
   }
   const ratios = rows.mp4box.map((us, index) => us / (rows.stream[index] ?? Number.NaN));
-  const alone = { mp4boxUs: undefined, ratio: undefined, spread: undefined };
-  const result: CmafBenchRow[] = [
-    { what: 'read one 200 kB fragment that is in memory', oursUs: median(rows.parse), ...alone },
-    {
-      what: 'from 64 kB pieces to fragments',
-      oursUs: median(rows.stream),
-      mp4boxUs: median(rows.mp4box),
-      ratio: median(ratios),
-      spread: [Math.min(...ratios), Math.max(...ratios)],
-    },
-    { what: 'restamp (copy)', oursUs: median(rows.restamp), ...alone },
+  const beside = `mp4box ${median(rows.mp4box).toFixed(1)} us: ${median(ratios).toFixed(1)} times as long (${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)})`;
+  return [
+    lineOf({ what: 'fragment of 200 kB, in memory: read', unit: 'us', below: 10 }, rows.parse),
+    lineOf({ what: '  from pieces of 64 kB, one copy of all bytes included', unit: 'us', note: beside }, rows.stream),
+    lineOf({ what: '  restamp, one copy of all bytes included', unit: 'us' }, rows.restamp),
   ];
-  for (const row of result) {
-    const beside =
-      row.ratio === undefined ? '' : `, mp4box ${row.mp4boxUs?.toFixed(1)} us: ${row.ratio.toFixed(1)} times as long`;
-    console.log(`${row.what}: ${row.oursUs.toFixed(1)} us${beside}`);
-  }
-  return result;
 }

@@ -1,6 +1,6 @@
 /**
  * What the CMAF outputs of a worker cost: CPU of the ladder's ffmpeg with POSTs to a sink that throws everything away,
- * against the same ffmpeg with the same input and graph and no muxer (`-f null`). Medians of five runs, taken in turn.
+ * against the same ffmpeg with the same input and graph and no muxer (`-f null`), as fast as they go. Runs are taken in turn.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,22 +8,11 @@ import { workerCommand } from '../../src/transcode/arguments.ts';
 import type { EncodeCommand } from '../../src/transcode/model.ts';
 import { feed, makeFlv, runCommand } from '../fakes/encoder-run.ts';
 import { ladderOf, planOf, rate, rung, sourceOf } from '../fakes/transcode-plan.ts';
+import { type BenchLine, lineOf, median } from './line.ts';
 
-const RUNS = 5;
 const SECONDS = 10;
 
-export interface EncodeBench {
-  readonly name: string;
-  /** Seconds of CPU for 10 s of media: of ffmpeg, of this process beside it. */
-  readonly posted: { readonly ffmpegSeconds: number; readonly nodeSeconds: number };
-  readonly bare: { readonly ffmpegSeconds: number; readonly nodeSeconds: number };
-  /** posted / bare, all processes. */
-  readonly ratio: number;
-  /** Largest minus smallest of posted ffmpegSeconds, in parts of the median. */
-  readonly spread: number;
-}
-
-export async function run(): Promise<EncodeBench> {
+export async function run(rounds: number): Promise<readonly BenchLine[]> {
   const flv = await makeFlv([
     ...['-f', 'lavfi', '-i', 'testsrc2=s=1280x720:r=30,noise=alls=6:allf=t', '-f', 'lavfi', '-i', 'sine=r=48000'],
     ...[
@@ -60,7 +49,7 @@ export async function run(): Promise<EncodeBench> {
   const posted: Cost[] = [];
   const bare: Cost[] = [];
   try {
-    for (let index = 0; index < RUNS; index++) {
+    for (let index = 0; index < rounds; index++) {
       posted.push(await costOf(measured(command), flv));
       bare.push(await costOf(measured(withoutMuxer(command)), flv));
     }
@@ -68,15 +57,11 @@ export async function run(): Promise<EncodeBench> {
     server.closeAllConnections();
     server.close();
   }
-  const [a, b] = [medians(posted), medians(bare)];
-  const all = posted.map((cost) => cost.ffmpegSeconds);
-  return {
-    name: 'encode: 720+480+270 superfast, 10 s of 720p30',
-    posted: a,
-    bare: b,
-    ratio: (a.ffmpegSeconds + a.nodeSeconds) / (b.ffmpegSeconds + b.nodeSeconds),
-    spread: (Math.max(...all) - Math.min(...all)) / a.ffmpegSeconds,
-  };
+  const total = ({ ffmpegSeconds, nodeSeconds }: Cost) => ffmpegSeconds + nodeSeconds;
+  const per = (costs: readonly Cost[]) => (median(costs.map(total)) / SECONDS).toFixed(3);
+  const ratios = posted.map((cost, index) => total(cost) / total(bare[index] ?? cost));
+  const note = `720p, 480p, 270p superfast: ${per(posted)} and ${per(bare)} s of CPU a second of media, this process with its sink included`;
+  return [lineOf({ what: 'encoder alone: CMAF by POST / null', note }, ratios)];
 }
 
 interface Cost {
@@ -93,7 +78,8 @@ function measured(command: EncodeCommand): EncodeCommand {
   return { ...command, inputs };
 }
 
-function withoutMuxer(command: EncodeCommand): EncodeCommand {
+/** The same encoders, each to a muxer that throws everything away. */
+export function withoutMuxer(command: EncodeCommand): EncodeCommand {
   const outputs = command.outputs.map(({ options }) => ({
     url: '-',
     options: [...options.slice(0, options.indexOf('-f')), '-f', 'null'],
@@ -112,9 +98,4 @@ async function costOf(command: EncodeCommand, flv: Buffer): Promise<Cost> {
     .find((match) => match !== null);
   if (exit.code !== 0 || said === undefined) throw new Error(`ffmpeg: ${exit.lastLines.slice(-5).join('\n')}`);
   return { ffmpegSeconds: Number(said[1]) + Number(said[2]), nodeSeconds: (node.user + node.system) / 1e6 };
-}
-
-function medians(costs: readonly Cost[]): Cost {
-  const median = (of: (cost: Cost) => number) => costs.map(of).toSorted((a, b) => a - b)[costs.length >> 1] ?? 0;
-  return { ffmpegSeconds: median((cost) => cost.ffmpegSeconds), nodeSeconds: median((cost) => cost.nodeSeconds) };
 }

@@ -8,23 +8,11 @@ import { promisify } from 'node:util';
 import { ask, openTestOrigin } from '../e2e/origin-client.ts';
 import { openNginx, programPath } from '../e2e/origin-edge.ts';
 import { FakeChannel } from '../fakes/channel-view.ts';
-
-export interface OriginBenchRow {
-  readonly what: string;
-  /** Requests a second: medians over the rounds. */
-  readonly origin: number;
-  readonly nginx: number;
-  /** origin / nginx: median of the rounds' ratios, and its extremes. */
-  readonly ratio: number;
-  readonly spread: readonly [number, number];
-}
+import { type BenchLine, lineOf, median } from './line.ts';
 
 const SEGMENT_PATH = '/live/match/v720/g1/900000001.m4s';
 const PLAYLIST_PATH = '/live/match/v720/media.m3u8';
 const PLAYLIST = `#EXTM3U\n${'#EXTINF:2.00000,\n900000001.m4s\n'.repeat(64)}`;
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 async function requestsPerSecond(wrk: string, url: string, seconds: number, etag: string | undefined): Promise<number> {
   const header = etag === undefined ? [] : ['-H', `If-None-Match: ${etag}`];
@@ -34,7 +22,7 @@ async function requestsPerSecond(wrk: string, url: string, seconds: number, etag
 }
 
 /** rounds x 6 runs of `seconds` each. */
-export async function run(rounds = 5, seconds = 3): Promise<readonly OriginBenchRow[]> {
+export async function run(rounds: number, seconds: number): Promise<readonly BenchLine[]> {
   const wrk = programPath('wrk', 'wrk');
   const files = await mkdtemp(join(tmpdir(), 'bench-origin-'));
   const segment = Buffer.alloc(1_000_000, 7);
@@ -55,7 +43,7 @@ export async function run(rounds = 5, seconds = 3): Promise<readonly OriginBench
     { what: '2 kB playlist, 304', ours: PLAYLIST_PATH, theirs: '/media.m3u8', conditional: true },
   ];
   try {
-    const rows: OriginBenchRow[] = [];
+    const lines: BenchLine[] = [];
     for (const { what, ours, theirs, conditional } of cases) {
       const etagAt = async (port: number, path: string) =>
         conditional ? (await ask(port, path)).headers.etag : undefined;
@@ -67,15 +55,11 @@ export async function run(rounds = 5, seconds = 3): Promise<readonly OriginBench
         pairs.push([one, await requestsPerSecond(wrk, at.theirs, seconds, etags[1])]);
       }
       const ratios = pairs.map(([one, other]) => one / other);
-      rows.push({
-        what,
-        origin: median(pairs.map(([one]) => one)),
-        nginx: median(pairs.map(([, other]) => other)),
-        ratio: median(ratios),
-        spread: [Math.min(...ratios), Math.max(...ratios)],
-      });
+      const medians = [median(pairs.map(([one]) => one)), median(pairs.map(([, other]) => other))];
+      const note = `origin ${medians[0]?.toFixed(0)}, nginx ${medians[1]?.toFixed(0)} requests a second`;
+      lines.push(lineOf({ what: `${what}: origin / nginx`, note }, ratios));
     }
-    return rows;
+    return lines;
   } finally {
     await nginx.close();
     await origin.close();

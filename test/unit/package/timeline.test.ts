@@ -228,7 +228,7 @@ describe('property: one URL never has two bodies', () => {
     'clock-back',
   );
 
-  test('over random resets, crashes and clock steps (design: Generation)', () => {
+  test('over random resets, crashes and clock steps (src/README.md: Generation)', () => {
     fc.assert(
       fc.property(fc.array(act, { minLength: 5, maxLength: 60 }), (acts) => {
         const bodies = new Map<string, string>();

@@ -1,0 +1,17 @@
+/** Settings of one Channel for tests that do not care for most of them. */
+import type { ChannelSettings, Ladder } from '../../src/config/model.ts';
+
+export function channelSettings(ladder: Ladder, more: Partial<ChannelSettings> = {}): ChannelSettings {
+  return {
+    id: 'match',
+    ladderPath: '/ladder.yaml',
+    ladder,
+    keys: [],
+    latency: 'normal',
+    windowMs: 120_000,
+    whenAbsent: 'slate',
+    takeover: 'refuse',
+    reconnectGraceMs: 2000,
+    ...more,
+  };
+}

@@ -1,0 +1,529 @@
+import { describe, expect, test, vi } from 'vitest';
+import { indexAt, makeGrid, startMsOf } from '../../../src/package/grid.ts';
+import { openMemoryJournal } from '../../../src/window/memory-journal.ts';
+import { ChannelWorld, P30, settled, WORLD_LADDER, type WorldOptions } from '../../fakes/channel-world.ts';
+import { encoders } from '../../fakes/manual-encoder.ts';
+import { SOURCE } from '../../fakes/publisher-feed.ts';
+import { rung } from '../../fakes/transcode-plan.ts';
+
+vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
+vi.mock('../../../src/transcode/slate-picture.ts', () => ({ slatePicture: () => ({ rgb: Buffer.from('picture') }) }));
+
+const video = (more: Partial<NonNullable<typeof SOURCE.video>>) => ({ ...SOURCE, video: { ...SOURCE.video!, ...more } });
+
+async function opened(options: WorldOptions = {}) {
+  const it = new ChannelWorld(options);
+  await it.open();
+  return it;
+}
+
+/** A publish whose first Segment is on air. */
+async function live(options: WorldOptions = {}) {
+  const it = await opened(options);
+  const feed = it.publish();
+  feed.announce();
+  const worker = it.startWorker();
+  it.deliver(worker, 0);
+  it.untilLive();
+  return { it, feed, worker };
+}
+
+describe('a Channel before its first publish', () => {
+  test('shows nothing until its slate is there; who asks is told to wait', async () => {
+    const it = new ChannelWorld();
+    expect(it.channel.text({ kind: 'hls-master' })).toEqual({ kind: 'pending', key: 'text' });
+    it.channel.open();
+    expect(it.status).toMatchObject({ state: 'opening', onAir: 'starting', fresh: false });
+    expect(it.channel.text({ kind: 'dash' })).toEqual({ kind: 'pending', key: 'text' });
+    await it.makeSlate();
+    expect(it.woken).toContain('text');
+    expect(it.status).toMatchObject({ state: 'slate', onAir: 'slate', fresh: true });
+    expect(it.channel.text({ kind: 'hls-master' }).kind).toBe('ready');
+  });
+
+  test('answers its slate, a minute of it at once, each Track with its header', async () => {
+    const it = await opened();
+    const numbers = it.listed();
+    expect(numbers).toHaveLength(30);
+    const gen = /([0-9a-f]{10})\//.exec(playlist(it))![1]!;
+    for (const track of ['v720', 'v360', 'a']) {
+      const answer = it.channel.media({ kind: 'segment', track, gen, number: numbers.at(-1)! });
+      expect(answer).toMatchObject({ kind: 'ready', object: { contentType: track === 'a' ? 'audio/mp4' : 'video/mp4' } });
+    }
+    const hash = /init-([0-9a-f]{16})/.exec(playlist(it))![1]!;
+    expect(it.channel.media({ kind: 'init', track: 'v720', gen, hash })).toMatchObject({
+      kind: 'ready',
+      object: { contentType: 'video/mp4' },
+    });
+  });
+
+  test('goes on by itself: each index is slate 0.8 s after its end, and the waiters of each Track are woken', async () => {
+    const it = await opened();
+    const next = it.status.newestNumber! + 1;
+    const dueMs = startMsOf(P30, next + 1) + 800;
+    it.clock.advanceTo(dueMs - 1);
+    expect(it.status.newestNumber).toBe(next - 1);
+    it.woken.length = 0;
+    it.clock.advanceTo(dueMs);
+    expect(it.status.newestNumber).toBe(next);
+    expect(it.woken.map((key) => key.split('/')[0])).toEqual(['v720', 'v360', 'a']);
+    expect(it.woken.every((key) => key.endsWith(`/${next}`))).toBe(true);
+    it.clock.advance(60_000);
+    expect(it.status.newestNumber).toBe(next + 30);
+    expect(it.status.fresh).toBe(true);
+  });
+
+  test('a slate that fails is said, and tried again after 5 s', async () => {
+    const it = new ChannelWorld();
+    it.channel.open();
+    it.slateEncoders[0]!.exit(1, undefined, ['Unknown encoder libx264']);
+    await settled();
+    expect(it.status.lastFaults).toEqual([
+      { atMs: it.nowMs, code: 'SLATE_FAILED', message: expect.stringContaining('Unknown encoder libx264') },
+    ]);
+    expect(it.status.state).toBe('opening');
+    it.clock.advance(5000);
+    await it.makeSlate();
+    expect(it.status.state).toBe('slate');
+  });
+
+  test('a ladder that fits nothing is said, not thrown', () => {
+    const it = new ChannelWorld({ ladder: { ...WORLD_LADDER, video: [] } });
+    it.channel.open();
+    expect(it.codes()).toEqual(['LADDER_INVALID']);
+    expect(encoders).toEqual([]);
+  });
+
+  test('the longest channel id that settings allow opens and publishes', async () => {
+    const it = await opened({ settings: { id: 'x'.repeat(63) } });
+    const feed = it.publish();
+    feed.announce();
+    expect(it.workers).toHaveLength(1);
+  });
+});
+
+function playlist(it: ChannelWorld, track = 'v720'): string {
+  const answer = it.channel.text({ kind: 'hls-dvr-media', track });
+  return answer.kind === 'ready' ? answer.revision.text : '';
+}
+
+describe('a publish', () => {
+  test('in mid-Segment: its run begins at the Segment that holds its first keyframe, untrimmed', async () => {
+    const it = await opened();
+    it.clock.advanceTo(startMsOf(P30, indexAt(P30, it.nowMs) + 3) + 1234);
+    const feed = it.publish();
+    expect(it.workers).toEqual([]);
+    feed.announce();
+    const worker = it.startWorker();
+    expect(it.originOf(worker)).toBe(indexAt(P30, it.nowMs));
+    expect(worker.arguments).not.toContain('trim=');
+    expect(feed.inputs[0]).toMatchObject({ fromMs: it.nowMs, originMs: startMsOf(P30, indexAt(P30, it.nowMs)) });
+  });
+
+  test('goes on air with its first whole Segment: same init, so nothing is declared', async () => {
+    const { it, worker } = await live();
+    expect(it.status).toMatchObject({ state: 'live', onAir: 'live', newestNumber: it.originOf(worker) });
+    expect(playlist(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
+    const numbers = it.listed();
+    expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i));
+  });
+
+  test('states: slate, starting, live, recovering when slate is at the edge, live again, slate when it is over', async () => {
+    const { it, feed, worker } = await live();
+    it.clock.advance(10_000);
+    expect(it.status).toMatchObject({ state: 'recovering', onAir: 'slate' });
+    it.deliver(worker, it.status.newestNumber! + 1 - it.originOf(worker));
+    expect(it.status.state).toBe('live');
+    feed.end();
+    it.clock.advance(2000);
+    const states = it.log.saying('channel state').map(({ to }) => to);
+    expect(states).toEqual(['slate', 'starting', 'live', 'recovering', 'live', 'slate']);
+  });
+
+  test('says who publishes what, and with which encoder', async () => {
+    const { it } = await live();
+    expect(it.status.publisher).toMatchObject({
+      address: '192.0.2.7:50000',
+      source: 'h264 1280x720 30 fps, aac 48000 Hz x 2, test',
+    });
+    expect(it.status.encoder).toEqual({ pid: 4001, fps: 0, speed: undefined });
+    expect(it.status.tracks.map(({ id }) => id)).toEqual(['v720', 'v360', 'a']);
+    expect(it.channel.isPublishing).toBe(true);
+  });
+
+  test('without video is refused with what to do', async () => {
+    const it = await opened();
+    const feed = it.publish();
+    feed.announce({ ...SOURCE, video: undefined });
+    expect(feed.closed).toEqual(['no video']);
+    expect(it.status.lastFaults[0]).toMatchObject({ code: 'PUBLISH_CODEC', message: expect.stringContaining('H.264') });
+    expect(it.workers).toEqual([]);
+  });
+
+  test('too small for any rung is refused and said', async () => {
+    const it = await opened();
+    const feed = it.publish();
+    feed.announce(video({ width: 640, height: 16 }));
+    expect(feed.closed).toHaveLength(1);
+    expect(it.codes()).toEqual(['LADDER_INVALID']);
+    expect(it.workers).toEqual([]);
+  });
+
+  test('without sound has silence of the slate under its pictures', async () => {
+    const it = await opened();
+    const feed = it.publish();
+    feed.announce({ ...SOURCE, audio: undefined });
+    const worker = it.startWorker();
+    it.deliver(worker, 0);
+    it.untilLive();
+    expect(it.listed('a')).toEqual(it.listed('v720'));
+    expect(it.status.publisher?.source).toContain('no audio');
+  });
+
+  test('an encoder that dies is replaced at once; the next Segment not on air is its first', async () => {
+    const { it, worker } = await live();
+    const next = it.status.newestNumber! + 1;
+    it.clock.advance(700);
+    worker.exit(undefined, 'SIGKILL');
+    expect(it.workers).toHaveLength(2);
+    const second = it.startWorker();
+    expect(it.originOf(second)).toBe(next);
+    it.deliver(second, 0);
+    expect(it.status).toMatchObject({ newestNumber: next, onAir: 'live' });
+    expect(it.codes()).toEqual(['ENCODER_EXITED']);
+  });
+
+  test('what a dead encoder had made whole is still put on air', async () => {
+    const { it, worker } = await live();
+    const next = it.status.newestNumber! + 1;
+    it.deliver(worker, next - it.originOf(worker), P30, ['v720', 'v360']);
+    worker.exit(undefined, 'SIGKILL');
+    // Its audio is short of a few units; pictures are used at the deadline, silence fills in.
+    it.clock.advanceTo(startMsOf(P30, next + 1) + 800);
+    expect(it.status).toMatchObject({ newestNumber: next, onAir: 'live' });
+  });
+});
+
+describe('a publisher that goes', () => {
+  test('and is back unchanged within the grace keeps its encoder', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    expect(it.channel.isPublishing).toBe(false);
+    expect(it.status.publisher).toBeUndefined();
+    it.clock.advance(1900);
+    const again = it.publish();
+    again.announce();
+    expect(it.workers).toHaveLength(1);
+    again.send(Buffer.from('again'));
+    expect(worker.written).toContain('again');
+    it.clock.advance(10_000);
+    expect(worker.inputEnded).toBe(false);
+    expect(it.log.saying('publisher is back; its worker goes on')).toHaveLength(1);
+  });
+
+  test('and is back with other headers gets an encoder of its own', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(500);
+    it.publish('headers-2').announce();
+    expect(it.workers).toHaveLength(2);
+    expect(worker.inputEnded).toBe(true);
+    expect(it.workers[1]!.inputEnded).toBe(false);
+  });
+
+  test('for longer than the grace is over: its encoder drains, then slate', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(1999);
+    expect(worker.inputEnded).toBe(false);
+    it.clock.advance(1);
+    expect(worker.inputEnded).toBe(true);
+    expect(it.status).toMatchObject({ state: 'slate', encoder: undefined });
+    worker.exit(0);
+    it.publish().announce();
+    expect(it.workers).toHaveLength(2);
+  });
+
+  test('is not waited for when the service itself closed it, nor without a grace', async () => {
+    const { it, feed, worker } = await live();
+    feed.end('closed');
+    expect(worker.inputEnded).toBe(true);
+    expect(it.status.state).toBe('slate');
+    const none = await live({ settings: { reconnectGraceMs: 0 } });
+    none.feed.end();
+    expect(none.worker.inputEnded).toBe(true);
+  });
+
+  test('twice within the grace: the first end does not end the third publish', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(800);
+    it.publish().end();
+    it.clock.advance(800);
+    it.publish().announce();
+    it.clock.advance(5000);
+    expect(worker.inputEnded).toBe(false);
+    expect(it.status.encoder).toBeDefined();
+  });
+
+  test('an end that comes late, after the next publisher is in, changes nothing', async () => {
+    const { it, feed, worker } = await live();
+    const second = it.publish();
+    second.announce();
+    feed.end();
+    it.clock.advance(5000);
+    expect(it.channel.isPublishing).toBe(true);
+    expect(worker.inputEnded).toBe(false);
+  });
+});
+
+describe('Grid and Tracks', () => {
+  test('of the first publish stay for a later feed of another shape and rate', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(3000);
+    worker.exit(0);
+    it.publish('headers-2').announce(video({ width: 640, height: 480, frameRate: { num: 25, den: 1 } }));
+    expect(it.slateEncoders).toHaveLength(1);
+    expect(it.workers[1]!.request.command.outputs).toHaveLength(3);
+    expect(it.workers[1]!.arguments).toContain('pad=');
+    expect(it.workers[1]!.arguments).toContain('fps=30');
+  });
+
+  test('stay when a long publish changes its shape: it is conformed, not planned anew', async () => {
+    const { it, feed } = await live();
+    it.clock.advance(3 * 120_000);
+    feed.changeSource(video({ width: 640, height: 480, frameRate: { num: 25, den: 1 } }), 'headers-2');
+    expect(it.workers).toHaveLength(2);
+    expect(it.workers[1]!.arguments).toContain('fps=30');
+    expect(it.slateEncoders).toHaveLength(1);
+  });
+
+  test('are planned anew when the window has passed without a publish', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(2000);
+    worker.exit(0);
+    it.clock.advance(120_000);
+    it.publish('headers-2').announce(video({ frameRate: { num: 25, den: 1 } }));
+    expect(it.workers[1]!.arguments).toContain('fps=25');
+    // Its slate is made while the old one is on air.
+    expect(it.slateEncoders).toHaveLength(2);
+    expect(it.slateEncoders[1]!.request.niceness).toBe(10);
+  });
+
+  test('a new ladder counts from the next publish on', async () => {
+    const { it, feed, worker } = await live();
+    it.channel.setLadder({ ...WORLD_LADDER, video: [rung('v240', 240)] });
+    expect(it.workers).toHaveLength(1);
+    feed.end();
+    it.clock.advance(2000);
+    worker.exit(0);
+    it.publish('headers-2').announce();
+    expect(it.workers[1]!.request.command.outputs.map(({ url }) => url.split('/').at(-1))).toEqual(['v240', 'a']);
+  });
+
+  test('a withdrawn Track is gone, one that never was is unknown', async () => {
+    const { it, feed, worker } = await live();
+    expect(it.channel.text({ kind: 'hls-media', track: 'v360' }).kind).toBe('ready');
+    it.channel.setLadder({ ...WORLD_LADDER, video: [rung('v720', 720)] });
+    feed.end();
+    it.clock.advance(2000);
+    worker.exit(0);
+    it.publish('headers-2').announce();
+    const second = it.startWorker(P30, ' other');
+    it.deliver(second, 0);
+    it.untilLive();
+    expect(it.channel.text({ kind: 'hls-media', track: 'v360' })).toEqual({ kind: 'gone' });
+    expect(it.channel.text({ kind: 'hls-dvr-media', track: 'v999' })).toEqual({ kind: 'unknown' });
+  });
+});
+
+describe('the window', () => {
+  const p25 = makeGrid({ num: 25, den: 1 }, 2);
+  const at25 = video({ frameRate: { num: 25, den: 1 } });
+
+  test('is made anew when the first publish is of another Grid and nobody was shown anything', async () => {
+    const it = await opened();
+    const generation = await firstGeneration(it, 'unseen');
+    it.publish().announce(at25);
+    expect(it.slateEncoders).toHaveLength(2);
+    await it.makeSlate(p25);
+    expect(playlist(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
+    expect(playlist(it)).toContain('#EXT-X-DISCONTINUITY-SEQUENCE:1\n');
+    expect(playlist(it)).not.toContain(generation);
+    expect(it.listed()).toHaveLength(30);
+    expect(it.status.state).toBe('starting');
+  });
+
+  test.each(['a playlist', 'media'])('goes on, with the change declared, once somebody was shown %s', async (what) => {
+    const it = await opened();
+    const generation = await firstGeneration(it, what);
+    it.publish().announce(at25);
+    await it.makeSlate(p25);
+    const worker = it.startWorker(p25);
+    it.deliver(worker, 0, p25);
+    it.untilLive();
+    expect(playlist(it)).toContain('#EXT-X-DISCONTINUITY\n');
+    expect(playlist(it)).toContain(generation);
+  });
+
+  /** The GEN that is on air; shown to a viewer or read behind the Channel's back. */
+  async function firstGeneration(it: ChannelWorld, shownAs: string): Promise<string> {
+    const gen = it.log.saying('period begun').map(({ period }) => String(period).split('-')[0]!)[0]!;
+    if (shownAs === 'a playlist') it.channel.text({ kind: 'hls-master' });
+    if (shownAs === 'media') it.channel.media({ kind: 'segment', track: 'v720', gen, number: it.status.newestNumber! });
+    return gen;
+  }
+
+  test('a slate that is no longer wanted does not come: a second plan cancels the first', async () => {
+    const it = new ChannelWorld();
+    it.channel.open();
+    it.publish().announce(at25);
+    expect(it.slateEncoders).toHaveLength(2);
+    expect(it.slateEncoders[0]!.kills).toBe(1);
+    it.receiver.sendSlate(it.slateEncoders[0]!.runId, P30);
+    it.slateEncoders[0]!.exit(0);
+    await settled();
+    expect(it.status.state).toBe('opening');
+    await it.makeSlate(p25);
+    expect(it.status.state).toBe('starting');
+    expect(it.status.segmentMs).toBe(2000);
+    expect(it.log.saying('period begun')).toHaveLength(1);
+  });
+
+  test('forgets the old: bytes do not grow without end', async () => {
+    const it = await opened({ settings: { windowMs: 20_000 } });
+    it.clock.advance(120_000);
+    const { windowBytes } = it.status;
+    it.clock.advance(120_000);
+    expect(it.status.windowBytes).toBeLessThan(windowBytes * 1.05);
+    expect(it.status.windowSegments).toBe(10);
+  });
+});
+
+describe('the journal', () => {
+  /** Says no from the given number of the given life on. */
+  const refusing = (isRefused: (number: number) => boolean) => {
+    const journal = openMemoryJournal('i1');
+    return { ...journal, begin: (gen: string, number: number) => !isRefused(number) && journal.begin(gen, number) };
+  };
+
+  test('each number is begun once, before its bytes are stored', async () => {
+    const begun: number[] = [];
+    const journal = openMemoryJournal('i1');
+    const it: ChannelWorld = new ChannelWorld({
+      journal: {
+        ...journal,
+        begin(gen, number) {
+          expect(it.store.segment({ track: 'v720', gen, number })?.etag).toBeUndefined();
+          begun.push(number);
+          return journal.begin(gen, number);
+        },
+      },
+    });
+    await it.open();
+    it.clock.advance(10_000);
+    expect(begun).toEqual(begun.map((_, i) => begun[0]! + i));
+    expect(begun.at(-1)).toBe(it.status.newestNumber);
+  });
+
+  test('a number that was begun before is never served; this Channel ends, says why, and nothing is thrown', async () => {
+    let limit = Number.POSITIVE_INFINITY;
+    const it = await opened({ journal: refusing((number) => number >= limit) });
+    const feed = it.publish();
+    feed.announce();
+    const worker = it.startWorker();
+    limit = it.status.newestNumber! + 1;
+    const gen = /([0-9a-f]{10})\//.exec(playlist(it))![1]!;
+    expect(() => it.clock.advance(4000)).not.toThrow();
+    expect(it.status.state).toBe('closed');
+    expect(it.status.lastFaults.at(-1)?.message).toContain(`${limit}`);
+    expect(it.channel.media({ kind: 'segment', track: 'v720', gen, number: limit }).kind).not.toBe('ready');
+    expect(it.woken).toContain('closed');
+    expect(feed.closed).toHaveLength(1);
+    expect(worker.inputEnded).toBe(true);
+    expect(() => it.clock.advance(60_000)).not.toThrow();
+    expect(it.status.newestNumber).toBeLessThanOrEqual(limit);
+  });
+
+  test('media that meets a number begun before does not reach the receiver as an error', async () => {
+    let limit = Number.POSITIVE_INFINITY;
+    const it = await opened({ journal: refusing((number) => number >= limit) });
+    it.publish().announce();
+    const worker = it.startWorker();
+    limit = it.originOf(worker);
+    it.clock.advanceTo(startMsOf(P30, limit) + 700);
+    expect(() => it.deliver(worker, 0)).not.toThrow();
+    expect(it.status.state).toBe('closed');
+  });
+
+  test('the very last number of an earlier life is not served again either', async () => {
+    const probe = await opened();
+    const gen = probe.log.saying('period begun').map(({ period }) => String(period).split('-')[0]!)[0]!;
+    const first = probe.listed()[0]!;
+    const journal = openMemoryJournal('i1');
+    journal.begin(gen, first);
+    const it = await opened({ journal });
+    expect(it.store.segment({ track: 'v720', gen, number: first })?.etag).toBeUndefined();
+    expect(it.status.state).toBe('closed');
+  });
+});
+
+describe('close', () => {
+  test('closes the feed, drains the encoder, ends the waits, and is done when no encoder is left', async () => {
+    const { it, feed, worker } = await live();
+    let closed = false;
+    const done = it.channel.close().then(() => {
+      closed = true;
+    });
+    expect(feed.closed).toEqual(['the service stops']);
+    expect(worker.inputEnded).toBe(true);
+    expect(it.woken.at(-1)).toBe('closed');
+    expect(it.status.state).toBe('closed');
+    await settled();
+    expect(closed).toBe(false);
+    worker.exit(0);
+    await done;
+    it.clock.advance(60_000);
+    expect(it.clock.waiting).toBe(0);
+    expect(it.workers).toHaveLength(1);
+  });
+
+  test('waits for encoders that were replaced or left and still drain', async () => {
+    const { it, feed, worker } = await live();
+    feed.end();
+    it.clock.advance(500);
+    it.publish('headers-2').announce();
+    const second = it.startWorker();
+    let closed = false;
+    const done = it.channel.close().then(() => {
+      closed = true;
+    });
+    second.exit(0);
+    await settled();
+    expect(closed).toBe(false);
+    worker.exit(0);
+    await done;
+  });
+
+  test('while the slate is encoded: that encoder is killed and nothing opens', async () => {
+    const it = new ChannelWorld();
+    it.channel.open();
+    await it.channel.close();
+    expect(it.slateEncoders[0]!.kills).toBeGreaterThan(0);
+    it.receiver.sendSlate(it.slateEncoders[0]!.runId, P30);
+    it.slateEncoders[0]!.exit(0);
+    await settled();
+    expect(it.status.state).toBe('closed');
+    expect(it.clock.waiting).toBe(0);
+  });
+
+  test('a source that is told after the end starts nothing', async () => {
+    const it = await opened();
+    const feed = it.publish();
+    await it.channel.close();
+    feed.announce();
+    expect(it.workers).toEqual([]);
+  });
+});
