@@ -9,7 +9,7 @@ export function rate(num: number, den = 1): FrameRate {
   return { num, den };
 }
 
-/** The grid of a rate as the design states it: 2 s or 2.002 s, five parts (four at film rates). */
+/** The grid of a rate as the service makes it: 2 s or 2.002 s, five parts (four at film rates). */
 export function gridOf(frameRate: FrameRate): EncodeGrid {
   const ntsc = frameRate.den === 1001;
   const segmentFrames = Math.round(framesPerSecond(frameRate) * 2);
