@@ -67,6 +67,7 @@ export class Channel implements ChannelView {
   #feed: Feed | undefined;
   #worker: Worker | undefined;
   readonly #ending = new EndingWorkers();
+  /** When the last publish ended; infinite while one is encoded. */
   #lastFeedMs = 0;
   #runCount = 0;
   #cancelTimer: () => void = () => undefined;
@@ -158,6 +159,7 @@ export class Channel implements ChannelView {
     if (this.#feed !== feed || this.#state === 'closed') return;
     this.#cancelGrace();
     if (this.#isPlanFixed && this.#worker?.adopt(feed)) {
+      this.#lastFeedMs = Number.POSITIVE_INFINITY;
       this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
       return;
     }
@@ -172,6 +174,7 @@ export class Channel implements ChannelView {
       return;
     }
     this.#plan = plan;
+    this.#lastFeedMs = Number.POSITIVE_INFINITY;
     this.#to('publish-in');
     this.#announcePlan(plan, source);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
@@ -194,8 +197,9 @@ export class Channel implements ChannelView {
 
   #planFor(source: PlanSource): PlanInUse | undefined {
     const idleMs = this.#parts.clock.nowMs() - this.#lastFeedMs;
-    if (this.#isPlanFixed && this.#plan !== undefined && idleMs < this.#parts.settings.windowMs)
-      return conform(this.#plan, source);
+    // A publish under way keeps its plan, also when its feed changes or the ladder was read again.
+    const keepsPlan = idleMs < 0 || (this.#isPlanFixed && idleMs < this.#parts.settings.windowMs);
+    if (keepsPlan && this.#plan !== undefined) return conform(this.#plan, source);
     const choice = choosePlan(this.#ladder, source);
     if (choice.kind === 'bad') {
       this.#fault('LADDER_INVALID', choice.reason);

@@ -1,10 +1,13 @@
 /** Feeds of other rates and shapes, and ladders that change: what is declared, once, at the same number everywhere. */
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keptLog } from '../fakes/control-quiet-log.ts';
-import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
+import { RtmpClient, SET_CHUNK_SIZE, VIDEO } from '../fakes/rtmp-client.ts';
+import { FFMPEG, KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 import { metricOf, viewerOf, type Watch, watchChannel } from './service-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'service-shape-'));
@@ -13,19 +16,21 @@ const log = keptLog();
 const watches = new Map<string, Watch>();
 let service: TestService;
 
-/** auto: the first publish decides, and who leaves is gone at once; changing: its ladder file is edited. */
+/** auto: the first publish decides, and who leaves is gone at once; changing: its ladder file is edited; turning: its feed is. */
 beforeAll(async () => {
   copyFileSync(TINY_LADDER, ladder);
   const channel = (id: string, file: string, grace: string) =>
     `  ${id}: { ladder: ${file}, keys: { primary: ${KEY}-${id} }, reconnectGrace: ${grace} }`;
   const config = join(folder, 'settings.yaml');
-  writeFileSync(
-    config,
-    ['channels:', channel('auto', TINY_LADDER, '0s'), channel('changing', ladder, '10s'), ''].join('\n'),
-  );
+  const channels = [
+    channel('auto', TINY_LADDER, '0s'),
+    channel('changing', ladder, '10s'),
+    channel('turning', TINY_LADDER, '2s'),
+  ];
+  writeFileSync(config, ['channels:', ...channels, ''].join('\n'));
   service = await startTestService({ config }, {}, { log });
   await waitFor('slate', () => service.directory.all().every((view) => view.status().onAir === 'slate'));
-  for (const id of ['auto', 'changing']) watches.set(id, watchChannel(service, id));
+  for (const id of ['auto', 'changing', 'turning']) watches.set(id, watchChannel(service, id));
 });
 afterAll(async () => {
   await service?.stop();
@@ -142,6 +147,53 @@ test('a good ladder file applies at the next publish, also one within the grace,
   await feed.stop();
 });
 
-test('viewers of both saw every list go on and every listed URL keep its body', async () => {
+/** The tags of a generated clip: type, stamp in ms, body. */
+function clipTags(size: string, seconds: number): { type: number; stamp: number; body: Buffer }[] {
+  const file = join(folder, `${size}.flv`);
+  const picture = ['-f', 'lavfi', '-i', `testsrc2=s=${size}:r=30`, '-f', 'lavfi', '-i', 'sine=440:r=48000'];
+  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '30', '-c:a', 'aac'];
+  execFileSync(FFMPEG, [
+    '-loglevel',
+    'error',
+    '-y',
+    ...picture,
+    '-t',
+    String(seconds),
+    ...codecs,
+    '-pix_fmt',
+    'yuv420p',
+    file,
+  ]);
+  const bytes = readFileSync(file);
+  const tags: { type: number; stamp: number; body: Buffer }[] = [];
+  for (let at = 13; at + 11 <= bytes.length; ) {
+    const length = bytes.readUIntBE(at + 1, 3);
+    const stamp = bytes.readUIntBE(at + 4, 3);
+    tags.push({ type: bytes[at] ?? 0, stamp, body: bytes.subarray(at + 11, at + 11 + length) });
+    at += 11 + length + 4;
+  }
+  return tags;
+}
+
+test('a feed that changes its shape in the middle of the first publish is conformed too', async () => {
+  const wide = clipTags('480x270', 4);
+  const tall = clipTags('270x480', 5).map((tag) => ({ ...tag, stamp: tag.stamp + 4000 }));
+  const client = await new RtmpClient(service.ports.rtmp).publish(`turning?key=${KEY}-turning`);
+  client.send(SET_CHUNK_SIZE, Buffer.from([0, 1, 0, 0]), 0, 2);
+  client.chunkSize = 65_536;
+  const startMs = performance.now();
+  for (const { type, stamp, body } of [...wide, ...tall]) {
+    const aheadMs = stamp - (performance.now() - startMs);
+    if (aheadMs > 0) await sleep(aheadMs);
+    client.send(type, body, stamp, type === VIDEO ? 6 : 4, 1);
+  }
+  expect(status('turning')?.publisher?.source).toContain('270x480');
+  expect(status('turning')?.state).toBe('live');
+  expect((await declaredIn('turning')).map(({ at }) => at)).toEqual([[], [], []]);
+  expect(status('turning')?.tracks[0]).toMatchObject({ width: 320, height: 180 });
+  client.destroy();
+});
+
+test('viewers of all saw every list go on and every listed URL keep its body', async () => {
   for (const watch of watches.values()) expect(await watch.end()).toEqual([]);
 });
