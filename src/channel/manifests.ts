@@ -2,7 +2,7 @@
  * The texts of a Channel, each rendered when first asked for after a change and kept until the next.
  * It never compresses or hashes; that is the origin's. Invariant: the same revision object while the text is the same.
  */
-import { renderMpd } from '../package/dash/mpd.ts';
+import { mpdChangedMs, renderMpd } from '../package/dash/mpd.ts';
 import { renderMediaPlaylist } from '../package/hls/media-playlist.ts';
 import { renderMultivariantPlaylist } from '../package/hls/multivariant-playlist.ts';
 import type { Presentation } from '../package/model.ts';
@@ -43,12 +43,27 @@ export class Manifests {
 
   #revise(name: TextName, text: string, presentation: Presentation): TextRevision {
     const isDash = name.kind === 'dash' || name.kind === 'dash-dvr';
-    const isPerPeriod = isDash || name.kind === 'hls-master' || name.kind === 'hls-dvr-master';
-    return {
-      text,
-      contentType: isDash ? 'application/dash+xml' : 'application/vnd.apple.mpegurl',
-      changedMs: isPerPeriod ? presentation.mpdChangedMs : presentation.changedMs,
-    };
+    const contentType = isDash ? 'application/dash+xml' : 'application/vnd.apple.mpegurl';
+    return { text, contentType, changedMs: this.#changedMs(name, presentation) };
+  }
+
+  #changedMs(name: TextName, presentation: Presentation): number {
+    switch (name.kind) {
+      case 'hls-master':
+      case 'hls-dvr-master':
+        return presentation.mpdChangedMs;
+      case 'hls-media':
+      case 'hls-dvr-media':
+        return presentation.changedMs;
+      case 'dash':
+        return mpdChangedMs(presentation, this.#listedMs);
+      case 'dash-dvr':
+        return mpdChangedMs(presentation, this.#settings.windowMs);
+    }
+  }
+
+  get #listedMs(): number {
+    return Math.min(LISTED_MS, this.#settings.windowMs);
   }
 
   #render(name: TextName, presentation: Presentation): string | undefined {
@@ -62,12 +77,11 @@ export class Manifests {
       case 'hls-media':
       case 'hls-dvr-media': {
         if (!period.tracks.some((track) => track.id === name.track)) return undefined;
-        const listedMs =
-          name.kind === 'hls-media' ? Math.min(LISTED_MS, this.#settings.windowMs) : Number.POSITIVE_INFINITY;
+        const listedMs = name.kind === 'hls-media' ? this.#listedMs : Number.POSITIVE_INFINITY;
         return renderMediaPlaylist(presentation, name.track, { listedMs });
       }
       case 'dash':
-        return this.#mpd(presentation, Math.min(LISTED_MS, this.#settings.windowMs));
+        return this.#mpd(presentation, this.#listedMs);
       case 'dash-dvr':
         return this.#mpd(presentation, this.#settings.windowMs);
     }

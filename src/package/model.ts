@@ -80,6 +80,8 @@ export interface CommittedSegment {
   readonly source: 'live' | 'slate';
   /** Media time of its end, UTC ms. */
   readonly endMs: number;
+  /** UTC ms when it was committed. */
+  readonly committedMs: number;
 }
 
 /** What is rendered: the Segments still listed anywhere, oldest first, without holes in their numbers. */
@@ -87,7 +89,7 @@ export interface Presentation {
   readonly segments: readonly CommittedSegment[];
   /** UTC ms of the newest change. */
   readonly changedMs: number;
-  /** UTC ms of the newest change that an MPD shows. */
+  /** UTC ms when the newest Period was announced. */
   readonly mpdChangedMs: number;
   readonly ended: boolean;
 }

@@ -74,6 +74,8 @@ export class Timeline {
   #filler: Filler | undefined;
   #segments: CommittedSegment[] = [];
   #runs: RunSource[] = [];
+  /** Runs that left and are kept only for what they have whole. */
+  readonly #left = new Set<string>();
   #ordinal = 0;
   #changedMs = 0;
   #mpdChangedMs = 0;
@@ -134,13 +136,21 @@ export class Timeline {
 
   /** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
   join(run: RunSource): void {
+    this.#left.delete(run.id);
     this.#runs = [run, ...this.#runs.filter((other) => other.id !== run.id)];
   }
 
-  /** What the run has delivered whole stays usable for `keep` until committed or overtaken. */
+  /** What the run has delivered whole stays usable until committed or overtaken. */
   leave(runId: string): void {
+    this.#left.add(runId);
+    this.#forgetLeft();
+  }
+
+  #forgetLeft(): void {
+    if (this.#left.size === 0) return;
     const edgeMs = this.edgeMs ?? 0;
-    this.#runs = this.#runs.filter((run) => run.id !== runId || hasMediaFrom(run, edgeMs));
+    this.#runs = this.#runs.filter((run) => !this.#left.has(run.id) || hasMediaFrom(run, edgeMs));
+    for (const id of this.#left) if (!this.#runs.some((run) => run.id === id)) this.#left.delete(id);
   }
 
   /** The slate of the current Period became ready. A slate of other Tracks or another Grid is not taken. */
@@ -156,7 +166,10 @@ export class Timeline {
       if (step.length === 0) break;
       events.push(...step);
     }
-    if (events.length > 0) events.push(...this.#evict());
+    if (events.length > 0) {
+      events.push(...this.#evict());
+      this.#forgetLeft();
+    }
     return events;
   }
 
@@ -257,6 +270,7 @@ export class Timeline {
       tracks: records,
       source,
       endMs: startMsOf(period.grid, index + 1),
+      committedMs: nowMs,
     };
     this.#segments.push(segment);
     this.#changedMs = nowMs;

@@ -21,7 +21,7 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
   const newest = presentation.segments.at(-1);
   if (newest === undefined) return undefined;
   const { segmentMs } = newest.period.grid;
-  const periods = listedPeriods(presentation, settings.timeShiftBufferMs + segmentMs);
+  const periods = listedPeriods(presentation, settings.timeShiftBufferMs);
   return xmlDocument(
     element(
       'MPD',
@@ -31,7 +31,7 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         type: 'dynamic',
         profiles: 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019',
         availabilityStartTime: new Date(settings.publishMarginMs).toISOString(),
-        publishTime: new Date(Math.floor(presentation.mpdChangedMs)).toISOString(),
+        publishTime: new Date(Math.floor(mpdChangedMs(presentation, settings.timeShiftBufferMs))).toISOString(),
         // The cache policy keeps an MPD for 2 s: with shorter Segments players need not ask oftener.
         minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
@@ -56,11 +56,26 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
   );
 }
 
+/** UTC ms when the text last changed: a Period was announced, or an old one left (5.3.1.2: publishTime). */
+export function mpdChangedMs(presentation: Presentation, timeShiftBufferMs: number): number {
+  const [first] = listedPeriods(presentation, timeShiftBufferMs);
+  const newest = presentation.segments.at(-1);
+  if (first === undefined || newest === undefined || first.ordinal === 1) return presentation.mpdChangedMs;
+  const leftAtMs = startMsOf(first.grid, first.startIndex) + keptMs(newest.period, timeShiftBufferMs);
+  const pushedOut = presentation.segments.find((segment) => segment.endMs >= leftAtMs);
+  return Math.max(presentation.mpdChangedMs, pushedOut?.committedMs ?? 0);
+}
+
 /** A Period leaves only when wholly out of timeShiftBufferDepth + minimumUpdatePeriod. */
-function listedPeriods(presentation: Presentation, depthMs: number): Period[] {
-  const edgeMs = presentation.segments.at(-1)?.endMs ?? 0;
-  const inDepth = presentation.segments.filter((segment) => segment.endMs > edgeMs - depthMs);
-  return [...new Set(inDepth.map((segment) => segment.period))];
+function keptMs(newest: Period, timeShiftBufferMs: number): number {
+  return timeShiftBufferMs + newest.grid.segmentMs;
+}
+
+function listedPeriods(presentation: Presentation, timeShiftBufferMs: number): Period[] {
+  const newest = presentation.segments.at(-1);
+  if (newest === undefined) return [];
+  const fromMs = newest.endMs - keptMs(newest.period, timeShiftBufferMs);
+  return [...new Set(presentation.segments.filter(({ endMs }) => endMs > fromMs).map(({ period }) => period))];
 }
 
 function periodElement(period: Period): XmlElement {

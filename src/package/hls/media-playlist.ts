@@ -16,13 +16,13 @@ export interface MediaWindow {
 const lineTexts = new WeakMap<SegmentRecord, string>();
 const blockTexts = new WeakMap<SegmentRecord, string>();
 
-/** The playlist's text, or undefined when no listed Segment has this Track. Links are relative to the playlist. */
+/** The playlist's text, or undefined when the newest Segment does not have this Track. Links are relative to the playlist. */
 export function renderMediaPlaylist(
   presentation: Presentation,
   trackId: string,
   window: MediaWindow,
 ): string | undefined {
-  const listed = listedSegments(presentation, window.listedMs).filter((segment) => segment.tracks.has(trackId));
+  const listed = listedOf(presentation, trackId, window);
   const first = listed[0];
   const newest = listed.at(-1);
   if (first === undefined || newest === undefined) return undefined;
@@ -59,7 +59,7 @@ export function renderMediaPlaylist(
 
 /** The lines as data, for the whole-playlist oracle. */
 export function mediaLines(presentation: Presentation, trackId: string, window: MediaWindow): SegmentLine[] {
-  const listed = listedSegments(presentation, window.listedMs).filter((segment) => segment.tracks.has(trackId));
+  const listed = listedOf(presentation, trackId, window);
   return listed.map((segment, i) => {
     const isFirstOfPeriod = listed[i - 1]?.period !== segment.period;
     return {
@@ -68,6 +68,14 @@ export function mediaLines(presentation: Presentation, trackId: string, window: 
       isDiscontinuity: i > 0 && isFirstOfPeriod,
     };
   });
+}
+
+/**
+ * RFC 8216bis 4.4.3.2: numbers count the lines, so a Track that was withdrawn and came back lists what follows the hole.
+ */
+function listedOf(presentation: Presentation, trackId: string, window: MediaWindow): readonly CommittedSegment[] {
+  const listed = listedSegments(presentation, window.listedMs);
+  return listed.slice(listed.findLastIndex((segment) => !segment.tracks.has(trackId)) + 1);
 }
 
 export function listedSegments(presentation: Presentation, listedMs: number): readonly CommittedSegment[] {

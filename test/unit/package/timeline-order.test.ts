@@ -1,0 +1,292 @@
+/** Whatever comes in whatever order, the timeline is one row of numbers. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Grid, indexAt, makeGrid, startMsOf } from '../../../src/package/grid.ts';
+import { mediaLines, renderMediaPlaylist } from '../../../src/package/hls/media-playlist.ts';
+import { wholePlaylistText } from '../../../src/package/hls/playlist-text.ts';
+import type { CommittedSegment } from '../../../src/package/model.ts';
+import { type PeriodPlan, type RunSource, Timeline, type TimelineEvent } from '../../../src/package/timeline.ts';
+import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
+import { deliver, fakeRun } from '../../fakes/run.ts';
+
+const NOW = 1_795_291_200_500;
+const SETTINGS = { incarnation: 'i1', windowMs: 60_000, retentionMs: 30_000, fillDelayMs: 800, backfillMs: 8000 };
+const p30 = makeGrid({ num: 30, den: 1 }, 2);
+const p2997 = makeGrid({ num: 30000, den: 1001 }, 2);
+const TRACKS = ['v1', 'v2', 'a1'];
+const slates = new Map<string, ReturnType<typeof newPlan>>();
+
+function newPlan(grid: Grid, variant: string, ids: readonly string[]) {
+  const tracks = ids.map((id) => fakeTrack(id, grid, variant));
+  return { grid, tracks, slate: fakeSlate(grid, tracks) };
+}
+
+function planOf(grid: Grid, variant = '', ids: readonly string[] = TRACKS) {
+  const key = `${grid.frameRate.num} ${variant} ${ids.join()}`;
+  const plan = slates.get(key) ?? newPlan(grid, variant, ids);
+  slates.set(key, plan);
+  return plan;
+}
+
+function opened(): Timeline {
+  const timeline = new Timeline(SETTINGS);
+  timeline.open(planOf(p30), NOW);
+  return timeline;
+}
+
+const committed = (events: readonly TimelineEvent[]): CommittedSegment[] =>
+  events.flatMap((event) => (event.kind === 'committed' ? [event.segment] : []));
+
+const run = fc.nat({ max: 3 });
+const acts = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('join' as const), run }),
+    fc.record({ kind: fc.constant('leave' as const), run }),
+    fc.record({
+      kind: fc.constant('deliver' as const),
+      run,
+      ahead: fc.integer({ min: -2, max: 4 }),
+      tracks: fc.integer({ min: 1, max: 7 }),
+    }),
+    fc.record({ kind: fc.constant('advance' as const), ms: fc.constantFrom(0, 100, 900, 2000, 2900, 15_000, -3000) }),
+    fc.record({ kind: fc.constant('slate' as const), run }),
+  ),
+  { minLength: 5, maxLength: 80 },
+);
+
+describe('property: whatever interleaving of join, leave, deliver and advance', () => {
+  /** Four runs: of the slate's own headers, of others, of another Grid, and one without sound whose slate comes late. */
+  const runs = () => {
+    let late: PeriodPlan = { ...planOf(p30, ' late'), slate: undefined };
+    const list: RunSource[] = [
+      fakeRun('same', () => planOf(p30), TRACKS),
+      fakeRun('other', () => planOf(p30, ' other'), TRACKS),
+      fakeRun('grid', () => planOf(p2997), TRACKS),
+      fakeRun('late', () => late, ['v1', 'v2']),
+    ];
+    return {
+      list,
+      slateIsThere: () => {
+        late = planOf(p30, ' late');
+      },
+    };
+  };
+
+  test('numbers are committed once, in order, for all Tracks of the Period, none early, none left empty', () => {
+    fc.assert(
+      fc.property(acts, (list) => {
+        const timeline = new Timeline(SETTINGS);
+        const world = runs();
+        let nowMs = NOW;
+        let next = timeline.nextNumber;
+        const see = (events: readonly TimelineEvent[]) => {
+          let parts = new Set<string>();
+          for (const event of events) {
+            if (event.kind === 'period') {
+              expect(event.period.startNumber).toBe(next ?? event.period.startNumber);
+              continue;
+            }
+            if (event.kind === 'segment') {
+              expect(event.record.number).toBe(next ?? event.record.number);
+              expect(parts.has(event.track)).toBe(false);
+              parts.add(event.track);
+              continue;
+            }
+            if (event.kind !== 'committed') continue;
+            const { number, period, tracks, endMs } = event.segment;
+            expect(number).toBe(next ?? number);
+            next = number + 1;
+            expect([...parts]).toEqual(period.tracks.map(({ id }) => id));
+            expect([...tracks.keys()]).toEqual([...parts]);
+            const index = period.startIndex + number - period.startNumber;
+            expect(endMs).toBe(startMsOf(period.grid, index + 1));
+            for (const record of tracks.values()) expect(record).toMatchObject({ number, gen: period.gen });
+            parts = new Set();
+          }
+        };
+        see(timeline.open(planOf(p30), nowMs));
+        for (const act of list) {
+          const source = 'run' in act ? world.list[act.run]! : world.list[0]!;
+          if (act.kind === 'join') timeline.join(source);
+          else if (act.kind === 'leave') timeline.leave(source.id);
+          else if (act.kind === 'slate') world.slateIsThere();
+          else if (act.kind === 'advance') nowMs += act.ms;
+          else {
+            const { grid } = source.plan()!;
+            const index = indexAt(grid, timeline.edgeMs!) + act.ahead;
+            deliver(
+              source,
+              grid,
+              index,
+              [...source.delivers].filter((_, i) => (act.tracks & (1 << i)) !== 0),
+            );
+          }
+          see(timeline.advance(nowMs));
+          expect(timeline.nextNumber).toBe(next);
+          const numbers = timeline.presentation().segments.map(({ number }) => number);
+          expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i));
+          // Nothing is overdue after advance, as long as the slate of the Period is there.
+          if (timeline.period?.tracks.some(({ initHash }) => initHash === planOf(p30).tracks[0]!.initHash))
+            expect(timeline.deadlineMs).toBeGreaterThan(nowMs);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('runs', () => {
+  test('the newest is asked first; the one before it serves on until the newest has the index whole', () => {
+    const timeline = opened();
+    const index = timeline.nextNumber!;
+    const [first, second] = [fakeRun('r1', () => planOf(p30), TRACKS), fakeRun('r2', () => planOf(p30), TRACKS)];
+    timeline.join(first);
+    timeline.join(second);
+    deliver(first, p30, index, TRACKS);
+    deliver(first, p30, index + 1, TRACKS);
+    deliver(second, p30, index + 1, TRACKS);
+    const bodies = timeline
+      .advance(NOW)
+      .flatMap((event) => (event.kind === 'segment' && event.track === 'v1' ? [event.parts[0]?.toString()] : []));
+    expect(bodies).toEqual([`r1 v1 ${index}`, `r2 v1 ${index + 1}`]);
+  });
+
+  test('one that left is still used for what it has whole, and then forgotten', () => {
+    const timeline = opened();
+    const index = timeline.nextNumber!;
+    let asked = 0;
+    const run = fakeRun(
+      'r1',
+      () => {
+        asked += 1;
+        return planOf(p30);
+      },
+      TRACKS,
+    );
+    timeline.join(run);
+    // Audio is ahead of the pictures, as it is whenever an encoder dies.
+    deliver(run, p30, index + 1, ['a1']);
+    timeline.leave('r1');
+    timeline.advance(timeline.deadlineMs!);
+    const [second] = committed(timeline.advance(timeline.deadlineMs!));
+    expect(second?.tracks.get('a1')?.source).toBe('live');
+    timeline.advance(timeline.deadlineMs!);
+    asked = 0;
+    timeline.advance(timeline.deadlineMs!);
+    expect(asked).toBe(0);
+  });
+
+  test('one that left with nothing is forgotten at once, one that stays is asked on', () => {
+    const timeline = opened();
+    const asked: string[] = [];
+    for (const id of ['r1', 'r2'])
+      timeline.join(
+        fakeRun(
+          id,
+          () => {
+            asked.push(id);
+            return planOf(p30);
+          },
+          TRACKS,
+        ),
+      );
+    timeline.leave('r1');
+    asked.length = 0;
+    timeline.advance(timeline.deadlineMs!);
+    expect(asked).toContain('r2');
+    expect(asked).not.toContain('r1');
+  });
+
+  test('one that joins again counts once', () => {
+    const timeline = opened();
+    let asked = 0;
+    const source = fakeRun(
+      'r1',
+      () => {
+        asked += 1;
+        return undefined;
+      },
+      TRACKS,
+    );
+    timeline.join(source);
+    timeline.join(source);
+    timeline.advance(NOW);
+    expect(asked).toBe(1);
+  });
+
+  test('at most 16 whole Segments of a run wait for their turn', () => {
+    const timeline = opened();
+    const source = fakeRun('r1', () => planOf(p30), TRACKS);
+    timeline.join(source);
+    const from = timeline.nextNumber! + 2;
+    for (let n = 0; n < 30; n++) deliver(source, p30, from + n, TRACKS);
+    timeline.advance(NOW);
+    expect(source.segments.size).toBe(16);
+  });
+});
+
+describe('slate', () => {
+  test('of other Tracks or another Grid is not taken for this Period', () => {
+    const timeline = new Timeline(SETTINGS);
+    timeline.open(planOf(p30), NOW);
+    const late: PeriodPlan = { ...planOf(p30, ' late'), slate: undefined };
+    const source = fakeRun('r1', () => late, TRACKS);
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber!, TRACKS);
+    timeline.advance(NOW);
+    timeline.leave('r1');
+    const number = timeline.nextNumber!;
+    const dueMs = timeline.deadlineMs!;
+    timeline.setSlate(planOf(p2997).slate);
+    timeline.setSlate(planOf(p30, ' less', ['v1', 'v2']).slate);
+    expect(timeline.advance(dueMs + 4000)).toEqual([]);
+    timeline.setSlate(planOf(p30, ' late').slate);
+    expect(committed(timeline.advance(dueMs + 4000)).map((segment) => segment.number)).toEqual([
+      number,
+      number + 1,
+      number + 2,
+    ]);
+  });
+
+  test('of the video decides what is on air: silence of the slate does not make a live Segment slate', () => {
+    const timeline = opened();
+    const source = fakeRun('r1', () => planOf(p30), ['a1']);
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber!, ['a1']);
+    const [segment] = committed(timeline.advance(NOW));
+    expect(segment?.source).toBe('slate');
+  });
+
+  test('audio alone: its own source decides', () => {
+    const plan = planOf(p30, '', ['a1']);
+    const timeline = new Timeline(SETTINGS);
+    timeline.open(plan, NOW);
+    const source = fakeRun('r1', () => plan, ['a1']);
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber!, ['a1']);
+    expect(committed(timeline.advance(NOW))[0]?.source).toBe('live');
+  });
+});
+
+test('a Track that left and came back lists only what follows without a hole (RFC 8216bis 4.4.3.2, 6.2.2)', () => {
+  const timeline = opened();
+  const put = (id: string, ids: readonly string[]) => {
+    const plan = planOf(p30, ` ${id}`, ids);
+    const source = fakeRun(id, () => plan, ids);
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber!, ids);
+    timeline.advance(NOW);
+  };
+  put('less', ['v1', 'a1']);
+  put('again', TRACKS);
+  put('more', TRACKS);
+  const all = { listedMs: Number.POSITIVE_INFINITY };
+  const text = renderMediaPlaylist(timeline.presentation(), 'v2', all)!;
+  const numbers = [...text.matchAll(/\/(\d+)\.m4s/g)].map((match) => Number(match[1]));
+  const sequence = Number(/#EXT-X-MEDIA-SEQUENCE:(\d+)/.exec(text)?.[1]);
+  expect(numbers).toEqual(numbers.map((_, i) => sequence + i));
+  expect(numbers.at(-1)).toBe(timeline.nextNumber! - 1);
+  const first = timeline.find(sequence)!;
+  const header = { targetDuration: 2, mediaSequence: sequence, discontinuitySequence: first.period.ordinal };
+  expect(text).toBe(wholePlaylistText(header, mediaLines(timeline.presentation(), 'v2', all)));
+});
