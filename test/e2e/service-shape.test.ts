@@ -19,11 +19,11 @@ let service: TestService;
 /** auto: the first publish decides, and who leaves is gone at once; changing: its ladder file is edited; turning: its feed is. */
 beforeAll(async () => {
   copyFileSync(TINY_LADDER, ladder);
-  const channel = (id: string, file: string, grace: string) =>
-    `  ${id}: { ladder: ${file}, keys: { primary: ${KEY}-${id} }, reconnectGrace: ${grace} }`;
+  const channel = (id: string, file: string, grace: string, window = '2m') =>
+    `  ${id}: { ladder: ${file}, keys: { primary: ${KEY}-${id} }, reconnectGrace: ${grace}, window: ${window} }`;
   const config = join(folder, 'settings.yaml');
   const channels = [
-    channel('auto', TINY_LADDER, '0s'),
+    channel('auto', TINY_LADDER, '0s', '20s'),
     channel('changing', ladder, '10s'),
     channel('turning', TINY_LADDER, '2s'),
   ];
@@ -192,6 +192,20 @@ test('a feed that changes its shape in the middle of the first publish is confor
   expect((await declaredIn('turning')).map(({ at }) => at)).toEqual([[], [], []]);
   expect(status('turning')?.tracks[0]).toMatchObject({ width: 320, height: 180 });
   client.destroy();
+});
+
+test('a Period that left the window is counted by EXT-X-DISCONTINUITY-SEQUENCE and gone from the MPD; its URLs stay', async () => {
+  const viewer = viewerOf(service, 'auto');
+  await waitFor('it has left', async () => (await viewer.periods('dvr.mpd')).length === 1, 30_000);
+  for (const { at, discontinuitySequence, maps } of await declaredIn('auto')) {
+    expect([at, discontinuitySequence, maps.length]).toEqual([[], 2, 1]);
+  }
+  const [period] = await viewer.periods('dvr.mpd');
+  expect(period?.frameRates).toEqual(['25']);
+  const ofFirst = [...(watches.get('auto')?.taken.keys() ?? [])]
+    .filter((path) => path.startsWith('180p/'))
+    .slice(0, 10);
+  for (const path of ofFirst) expect([path, (await viewer.get(path)).status]).toEqual([path, 200]);
 });
 
 test('viewers of all saw every list go on and every listed URL keep its body', async () => {
