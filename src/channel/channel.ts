@@ -250,11 +250,12 @@ export class Channel implements ChannelView {
       this.#advance();
       return;
     }
-    if (this.#timeline.period !== undefined) {
-      this.#publication.carryOut(this.#timeline.restart(), nowMs);
-      this.#index.forgetAll();
+    if (this.#timeline.period !== undefined) this.#forgetWindow(nowMs);
+    try {
+      this.#publication.carryOut(this.#timeline.open(filler, nowMs), nowMs);
+    } catch (thrown) {
+      this.#failed(thrown, nowMs);
     }
-    this.#publication.carryOut(this.#timeline.open(filler, nowMs), nowMs);
     this.#to('slate-ready');
     if (this.#feed !== undefined) this.#to('publish-in');
     this.#wake('text');
@@ -285,11 +286,22 @@ export class Channel implements ChannelView {
   /** A broken invariant fails this Channel alone: its window is made anew under another GEN, its feed and worker go on. */
   #failed(thrown: unknown, nowMs: number): void {
     this.#fault('CHANNEL_FAILED', messageOf(thrown));
-    this.#publication.carryOut(this.#timeline.restart(), nowMs);
-    this.#index.forgetAll();
+    this.#forgetWindow(nowMs);
     const plan = this.#plan;
     if (plan?.slate === undefined) return;
-    this.#publication.carryOut(this.#timeline.open(slatePlan(plan.grid, plan.facts, plan.slate), nowMs), nowMs);
+    try {
+      this.#publication.carryOut(this.#timeline.open(slatePlan(plan.grid, plan.facts, plan.slate), nowMs), nowMs);
+    } catch (again) {
+      // Under a new GEN as well: its journal or its window is broken, and nothing may be served past them.
+      this.#fault('CHANNEL_FAILED', `${messageOf(again)}; the channel is closed until the service is started again`);
+      this.#forgetWindow(nowMs);
+      void this.close();
+    }
+  }
+
+  #forgetWindow(nowMs: number): void {
+    this.#publication.carryOut(this.#timeline.restart(), nowMs);
+    this.#index.forgetAll();
   }
 
   #committed(segment: CommittedSegment): void {

@@ -7,7 +7,7 @@ import type { Timeline } from '../package/timeline.ts';
 import type { WindowStore } from '../window/model.ts';
 import type { MediaAnswer, MediaName } from './view.ts';
 
-/** Numbers, GENs and Tracks of Periods that have left the window, so that their URLs answer 410 and not 404. Bounded. */
+/** Periods that have left the window are remembered, so that their URLs answer 410 and not 404, up to this many in all. */
 const REMEMBERED_PERIODS = 32;
 
 export class MediaIndex {
@@ -27,7 +27,12 @@ export class MediaIndex {
 
   remember(period: Period): void {
     this.#periods.push(period);
-    if (this.#periods.length > REMEMBERED_PERIODS) this.#periods.shift();
+    while (this.#periods.length > REMEMBERED_PERIODS && this.#hasOldestLeft()) this.#periods.shift();
+  }
+
+  #hasOldestLeft(): boolean {
+    const [oldest, second] = this.#periods;
+    return second !== undefined && this.#timeline.find(second.startNumber - 1)?.period !== oldest;
   }
 
   /** True for a Track of an earlier Period that the newest does not have. */

@@ -15,6 +15,8 @@ export interface PublicationListener {
 export class Publication {
   readonly #parts: ChannelParts;
   readonly #listener: PublicationListener;
+  /** What was begun last: once for all Tracks of a number. */
+  #begun = '';
 
   constructor(parts: ChannelParts, listener: PublicationListener) {
     this.#parts = parts;
@@ -61,9 +63,11 @@ export class Publication {
   #store({ trackKind, track, record, parts }: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
     const { store, journal } = this.#parts;
     const { gen, number } = record;
-    if (journal.lastBegun(gen) !== number && !journal.begin(gen, number)) {
+    const begun = `${gen}/${number}`;
+    if (begun !== this.#begun && !journal.begin(gen, number)) {
       throw new AssertionError({ message: `number ${number} of ${gen} was begun before` });
     }
+    this.#begun = begun;
     store.putSegment({ key: { track, gen, number }, parts, contentType: `${trackKind}/mp4`, publishedMs: nowMs });
   }
 

@@ -71,6 +71,8 @@ export class Worker {
   #progress: EncodeProgress | undefined;
   #stopped: (() => void)[] = [];
   #cancelTick: () => void = () => undefined;
+  /** The pipe of the current process has not drained since a write: its feed is paused, what waits is still owed. */
+  #isFull = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -122,6 +124,7 @@ export class Worker {
   }
 
   #tick(): void {
+    if (this.#isFull) this.#tell({ kind: 'tags-in' });
     this.#tell({ kind: 'tick' });
     if (this.#isOver()) return;
     this.#cancelTick = this.#options.parts.clock.after(TICK_MS, () => this.#tick());
@@ -225,7 +228,10 @@ export class Worker {
 
   #feedIn(process: EncodeProcess, bytes: Buffer): void {
     if (this.#live?.process !== process) return;
-    if (!process.write(bytes)) this.#feed.setFlow(false);
+    if (!process.write(bytes)) {
+      this.#isFull = true;
+      this.#feed.setFlow(false);
+    }
     this.#tell({ kind: 'tags-in' });
   }
 
@@ -275,7 +281,10 @@ export class Worker {
       onLogLine: (line) => {
         parts.log.debug({ line }, 'encoder says');
       },
-      onDrain: () => this.#feed.setFlow(true),
+      onDrain: () => {
+        this.#isFull = false;
+        this.#feed.setFlow(true);
+      },
       onExit: (exit) => {
         parts.log.info({ run: run.id, code: exit.code, signal: exit.signal }, 'encoder ended');
         if (this.#state.wanted !== 'stop') {
@@ -298,5 +307,6 @@ export class Worker {
     this.#options.parts.clock.after(1000, () => live.cmaf.close());
     this.#live = undefined;
     this.#progress = undefined;
+    this.#isFull = false;
   }
 }

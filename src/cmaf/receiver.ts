@@ -35,6 +35,9 @@ const DEFAULT_RECEIVER_LIMITS: ReceiverLimits = {
   connections: 512,
 };
 
+/** First segment of a run's URLs: room for the longest Channel id and what makes it unique. */
+export const RUN_ID = /^[\w-]{1,128}$/;
+
 export interface ReceiverOptions {
   readonly host: string;
   /** 0 picks a free one. */
@@ -45,7 +48,7 @@ export interface ReceiverOptions {
 }
 
 export interface CmafRunOptions {
-  /** First segment of the run's URLs: letters, digits, `-` and `_`. Must not be open already. */
+  /** Matches RUN_ID: letters, digits, `-` and `_`. Must not be open already. */
   readonly runId: string;
   readonly tracks: readonly string[];
   readonly sink: CmafSink;
@@ -151,7 +154,7 @@ class OpenRun implements PublishingPoint {
 
 function openRun(options: CmafRunOptions, origin: string, runs: Map<string, OpenRun>): CmafRun {
   const { runId } = options;
-  if (!/^[\w-]{1,64}$/.test(runId)) throw new RangeError(`${runId} is no run id`);
+  if (!RUN_ID.test(runId)) throw new RangeError(`${runId} is no run id`);
   if (runs.has(runId)) throw new RangeError(`run ${runId} is open already`);
   const run = new OpenRun(options);
   runs.set(runId, run);

@@ -24,7 +24,7 @@ type WorkerStateName =
 export type SupervisorEvent =
   | { readonly kind: 'start' }
   | { readonly kind: 'started'; readonly pid: number }
-  /** Tags were written to the worker; the media time (ms) of the newest where known. */
+  /** Tags were written to the worker, or wait for its full pipe; the media time (ms) of the newest where known. */
   | { readonly kind: 'tags-in'; readonly mediaMs?: number }
   | { readonly kind: 'chunk-out' }
   | { readonly kind: 'progress'; readonly progress: EncodeProgress }
@@ -49,6 +49,8 @@ export type SupervisorCommand =
 export interface SupervisorLimits {
   readonly startMs: number;
   readonly stallMs: number;
+  /** A feed silent for longer is away: nothing is owed for it. */
+  readonly quietMs: number;
   readonly drainMs: number;
   readonly overloadMs: number;
   readonly deathWindowMs: number;
@@ -65,6 +67,8 @@ export interface SupervisorState {
   readonly sinceMs: number;
   /** When the oldest tags went in that no chunk has answered yet. */
   readonly unansweredMs: number | undefined;
+  /** When tags went in last. */
+  readonly fedMs: number | undefined;
   /** Deaths of the last 30 s. */
   readonly deathsMs: readonly number[];
   readonly backOffs: number;
@@ -81,6 +85,7 @@ export interface SupervisorStep {
 export const SUPERVISOR_LIMITS: SupervisorLimits = {
   startMs: 10_000,
   stallMs: 1500,
+  quietMs: 1000,
   drainMs: 5000,
   overloadMs: 5000,
   deathWindowMs: 30_000,
@@ -101,6 +106,7 @@ export function idleSupervisor(nowMs: number): SupervisorState {
     run: 0,
     sinceMs: nowMs,
     unansweredMs: undefined,
+    fedMs: undefined,
     deathsMs: [],
     backOffs: 0,
     retryAtMs: nowMs,
@@ -167,6 +173,7 @@ function spawn(state: SupervisorState, nowMs: number): SupervisorStep {
       run,
       sinceMs: nowMs,
       unansweredMs: undefined,
+      fedMs: undefined,
       killed: false,
       overload: startOverload(),
     },
@@ -197,10 +204,16 @@ function stopKilled(state: SupervisorState, _event: unknown, { nowMs }: Moment):
 function tagsIn(
   state: SupervisorState,
   event: Extract<SupervisorEvent, { kind: 'tags-in' }>,
-  { nowMs }: Moment,
+  { nowMs, limits }: Moment,
 ): SupervisorStep {
   const overload = event.mediaMs === undefined ? state.overload : { ...state.overload, fedMs: event.mediaMs };
-  return stay({ ...state, overload, unansweredMs: state.unansweredMs ?? nowMs });
+  const isBack = isQuiet(state, nowMs, limits);
+  return stay({ ...state, overload, fedMs: nowMs, unansweredMs: isBack ? nowMs : (state.unansweredMs ?? nowMs) });
+}
+
+/** The last tags before a pause are never answered: they wait inside the encoder for those that follow. */
+function isQuiet(state: SupervisorState, nowMs: number, limits: SupervisorLimits): boolean {
+  return state.fedMs !== undefined && nowMs - state.fedMs > limits.quietMs;
 }
 
 function firstChunk(state: SupervisorState, _event: unknown, { nowMs }: Moment): SupervisorStep {
@@ -228,6 +241,7 @@ function killLateStart(state: SupervisorState, _event: unknown, { nowMs, limits 
 
 function killStalled(state: SupervisorState, _event: unknown, { nowMs, limits }: Moment): SupervisorStep {
   if (state.unansweredMs === undefined || nowMs - state.unansweredMs < limits.stallMs) return stay(state);
+  if (isQuiet(state, nowMs, limits)) return stay(state);
   return killSilent(state, nowMs, 'ENCODER_STALLED', `the encoder was fed but made nothing for ${limits.stallMs} ms`);
 }
 

@@ -27,9 +27,11 @@ export class ManualEncoder implements EncodeProcess {
   /** All arguments, for a look at a filter. */
   get arguments(): string {
     const { inputs, filterGraph, outputs } = this.request.command;
-    return [...inputs.flatMap(({ options }) => options), filterGraph, ...outputs.flatMap(({ options }) => options)].join(
-      ' ',
-    );
+    return [
+      ...inputs.flatMap(({ options }) => options),
+      filterGraph,
+      ...outputs.flatMap(({ options }) => options),
+    ].join(' ');
   }
 
   write(bytes: Buffer): boolean {

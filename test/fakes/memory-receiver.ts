@@ -1,5 +1,5 @@
 /** A CmafReceiver without HTTP: the test hands made-up media of a run to its sink. */
-import type { CmafReceiver, CmafRun, CmafRunOptions } from '../../src/cmaf/receiver.ts';
+import { type CmafReceiver, type CmafRun, type CmafRunOptions, RUN_ID } from '../../src/cmaf/receiver.ts';
 import { AUDIO_UNIT, audioStart, type Grid } from '../../src/package/grid.ts';
 import { audioFragment, fakeInit, videoFragment } from './media.ts';
 
@@ -13,7 +13,7 @@ export class MemoryReceiver implements CmafReceiver {
 
   openRun(options: CmafRunOptions): CmafRun {
     // The rules of the real one.
-    if (!/^[\w-]{1,128}$/.test(options.runId)) throw new RangeError(`${options.runId} is no run id`);
+    if (!RUN_ID.test(options.runId)) throw new RangeError(`${options.runId} is no run id`);
     if (this.runs.some((run) => run.runId === options.runId && !run.closed))
       throw new RangeError(`run ${options.runId} is open already`);
     const run: MemoryRun = { ...options, closed: false };

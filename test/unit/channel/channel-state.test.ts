@@ -63,7 +63,7 @@ describe('the states of a Channel', () => {
     );
   });
 
-  test('property: live is the state only while the last Segment was a publisher\'s', () => {
+  test("property: live is the state only while the last Segment was a publisher's", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...EVENTS)), (events) => {
         const state = events.reduce(nextChannelState, 'opening' as ChannelState);

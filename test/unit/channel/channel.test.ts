@@ -9,7 +9,10 @@ import { rung } from '../../fakes/transcode-plan.ts';
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
 vi.mock('../../../src/transcode/slate-picture.ts', () => ({ slatePicture: () => ({ rgb: Buffer.from('picture') }) }));
 
-const video = (more: Partial<NonNullable<typeof SOURCE.video>>) => ({ ...SOURCE, video: { ...SOURCE.video!, ...more } });
+const video = (more: Partial<NonNullable<typeof SOURCE.video>>) => ({
+  ...SOURCE,
+  video: { ...SOURCE.video!, ...more },
+});
 
 async function opened(options: WorldOptions = {}) {
   const it = new ChannelWorld(options);
@@ -48,7 +51,10 @@ describe('a Channel before its first publish', () => {
     const gen = /([0-9a-f]{10})\//.exec(playlist(it))![1]!;
     for (const track of ['v720', 'v360', 'a']) {
       const answer = it.channel.media({ kind: 'segment', track, gen, number: numbers.at(-1)! });
-      expect(answer).toMatchObject({ kind: 'ready', object: { contentType: track === 'a' ? 'audio/mp4' : 'video/mp4' } });
+      expect(answer).toMatchObject({
+        kind: 'ready',
+        object: { contentType: track === 'a' ? 'audio/mp4' : 'video/mp4' },
+      });
     }
     const hash = /init-([0-9a-f]{16})/.exec(playlist(it))![1]!;
     expect(it.channel.media({ kind: 'init', track: 'v720', gen, hash })).toMatchObject({
@@ -287,7 +293,7 @@ describe('Grid and Tracks', () => {
     expect(it.slateEncoders).toHaveLength(1);
     expect(it.workers[1]!.request.command.outputs).toHaveLength(3);
     expect(it.workers[1]!.arguments).toContain('pad=');
-    expect(it.workers[1]!.arguments).toContain('fps=30');
+    expect(it.workers[1]!.arguments).toContain('-r 30 ');
   });
 
   test('stay when a long publish changes its shape: it is conformed, not planned anew', async () => {
@@ -295,7 +301,7 @@ describe('Grid and Tracks', () => {
     it.clock.advance(3 * 120_000);
     feed.changeSource(video({ width: 640, height: 480, frameRate: { num: 25, den: 1 } }), 'headers-2');
     expect(it.workers).toHaveLength(2);
-    expect(it.workers[1]!.arguments).toContain('fps=30');
+    expect(it.workers[1]!.arguments).toContain('-r 30 ');
     expect(it.slateEncoders).toHaveLength(1);
   });
 
@@ -306,7 +312,7 @@ describe('Grid and Tracks', () => {
     worker.exit(0);
     it.clock.advance(120_000);
     it.publish('headers-2').announce(video({ frameRate: { num: 25, den: 1 } }));
-    expect(it.workers[1]!.arguments).toContain('fps=25');
+    expect(it.workers[1]!.arguments).toContain('-r 25 ');
     // Its slate is made while the old one is on air.
     expect(it.slateEncoders).toHaveLength(2);
     expect(it.slateEncoders[1]!.request.niceness).toBe(10);
@@ -403,11 +409,14 @@ describe('the window', () => {
 });
 
 describe('the journal', () => {
-  /** Says no from the given number of the given life on. */
-  const refusing = (isRefused: (number: number) => boolean) => {
+  /** Says no to what the test names. */
+  const refusing = (isRefused: (number: number, gen: string) => boolean) => {
     const journal = openMemoryJournal('i1');
-    return { ...journal, begin: (gen: string, number: number) => !isRefused(number) && journal.begin(gen, number) };
+    const begin = (gen: string, number: number) => !isRefused(number, gen) && journal.begin(gen, number);
+    return { ...journal, begin };
   };
+  const generationsOf = (it: ChannelWorld) =>
+    it.log.saying('period begun').map(({ period }) => String(period).split('-')[0]!);
 
   test('each number is begun once, before its bytes are stored', async () => {
     const begun: number[] = [];
@@ -428,45 +437,66 @@ describe('the journal', () => {
     expect(begun.at(-1)).toBe(it.status.newestNumber);
   });
 
-  test('a number that was begun before is never served; this Channel ends, says why, and nothing is thrown', async () => {
-    let limit = Number.POSITIVE_INFINITY;
-    const it = await opened({ journal: refusing((number) => number >= limit) });
+  test('a number that was begun before is never served: the window is made anew under another GEN, the publish goes on', async () => {
+    let refused = { number: Number.POSITIVE_INFINITY, gen: '' };
+    const it = await opened({ journal: refusing((number, gen) => number === refused.number && gen === refused.gen) });
     const feed = it.publish();
     feed.announce();
     const worker = it.startWorker();
-    limit = it.status.newestNumber! + 1;
-    const gen = /([0-9a-f]{10})\//.exec(playlist(it))![1]!;
+    const gen = generationsOf(it)[0]!;
+    refused = { number: it.originOf(worker), gen };
+    it.clock.advanceTo(startMsOf(P30, refused.number) + 1200);
+    expect(() => it.deliver(worker, 0)).not.toThrow();
+    expect(it.codes()).toEqual(['CHANNEL_FAILED']);
+    expect(it.status.lastFaults[0]?.message).toContain(`${refused.number} of ${gen}`);
+    expect(it.store.segment({ track: 'v720', ...refused })?.etag).toBeUndefined();
+    expect(it.channel.media({ kind: 'segment', track: 'v720', ...refused }).kind).toBe('unknown');
+    expect(playlist(it)).not.toContain(gen);
+    expect(feed.closed).toEqual([]);
+    it.deliver(worker, 1);
+    it.untilLive();
+    const numbers = it.listed();
+    expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i));
+    const answer = it.channel.media({
+      kind: 'segment',
+      track: 'v720',
+      gen: generationsOf(it)[1]!,
+      number: numbers.at(-1)!,
+    });
+    expect(answer.kind).toBe('ready');
+  });
+
+  test('one that refuses everything closes this Channel alone; nothing is thrown and nothing is served', async () => {
+    let isBroken = false;
+    const it = await opened({ journal: refusing(() => isBroken) });
+    const feed = it.publish();
+    feed.announce();
+    const worker = it.startWorker();
+    isBroken = true;
     expect(() => it.clock.advance(4000)).not.toThrow();
     expect(it.status.state).toBe('closed');
-    expect(it.status.lastFaults.at(-1)?.message).toContain(`${limit}`);
-    expect(it.channel.media({ kind: 'segment', track: 'v720', gen, number: limit }).kind).not.toBe('ready');
+    expect(it.codes()).toEqual(['CHANNEL_FAILED', 'CHANNEL_FAILED']);
     expect(it.woken).toContain('closed');
     expect(feed.closed).toHaveLength(1);
     expect(worker.inputEnded).toBe(true);
+    expect(it.status.windowBytes).toBe(0);
+    worker.exit(0);
     expect(() => it.clock.advance(60_000)).not.toThrow();
-    expect(it.status.newestNumber).toBeLessThanOrEqual(limit);
-  });
-
-  test('media that meets a number begun before does not reach the receiver as an error', async () => {
-    let limit = Number.POSITIVE_INFINITY;
-    const it = await opened({ journal: refusing((number) => number >= limit) });
-    it.publish().announce();
-    const worker = it.startWorker();
-    limit = it.originOf(worker);
-    it.clock.advanceTo(startMsOf(P30, limit) + 700);
-    expect(() => it.deliver(worker, 0)).not.toThrow();
-    expect(it.status.state).toBe('closed');
+    expect(it.clock.waiting).toBe(0);
   });
 
   test('the very last number of an earlier life is not served again either', async () => {
     const probe = await opened();
-    const gen = probe.log.saying('period begun').map(({ period }) => String(period).split('-')[0]!)[0]!;
+    const gen = generationsOf(probe)[0]!;
     const first = probe.listed()[0]!;
     const journal = openMemoryJournal('i1');
     journal.begin(gen, first);
     const it = await opened({ journal });
     expect(it.store.segment({ track: 'v720', gen, number: first })?.etag).toBeUndefined();
-    expect(it.status.state).toBe('closed');
+    expect(it.codes()).toEqual(['CHANNEL_FAILED']);
+    expect(it.status.state).toBe('slate');
+    expect(playlist(it)).not.toContain(gen);
+    expect(it.listed()).toHaveLength(30);
   });
 });
 

@@ -17,7 +17,15 @@ function runOf(
   slate: () => Slate | undefined = () => undefined,
   waitsForSlate: () => boolean = () => false,
 ) {
-  return new EncodeRun({ id: 'r1', grid, originIndex: ORIGIN, facts, delivers: new Set(delivers), slate, waitsForSlate });
+  return new EncodeRun({
+    id: 'r1',
+    grid,
+    originIndex: ORIGIN,
+    facts,
+    delivers: new Set(delivers),
+    slate,
+    waitsForSlate,
+  });
 }
 
 function sendVideo(run: EncodeRun, track: string, n: number) {
@@ -107,7 +115,7 @@ describe('a CMAF header', () => {
     ['v1', fakeInit('video', 48_000)],
     ['a1', fakeInit('audio', 44_100)],
     ['a1', fakeInit('audio', 90_000)],
-  ])('of %s with a timescale that is not the Grid\'s is refused, and its media dropped', (track, init) => {
+  ])("of %s with a timescale that is not the Grid's is refused, and its media dropped", (track, init) => {
     const run = runOf();
     expect(run.onInit(track, init)).toBe(false);
     const fragment = track === 'v1' ? videoFragment(grid, 0, 0) : audioFragment(grid, ORIGIN, 0);
@@ -139,7 +147,10 @@ describe('the media of a run', () => {
     const run = runOf();
     run.onInit('v1', initOf('v1'));
     expect(run.onFragment('v1', videoFragment(grid, 0, 2))).toMatchObject({ kind: 'dropped', reason: 'mid-segment' });
-    expect(run.onFragment('v1', videoFragment(grid, -1, 0))).toMatchObject({ kind: 'dropped', reason: 'before-origin' });
+    expect(run.onFragment('v1', videoFragment(grid, -1, 0))).toMatchObject({
+      kind: 'dropped',
+      reason: 'before-origin',
+    });
   });
 
   test('a Segment that comes again changes nothing: the first one stays', () => {
@@ -162,7 +173,11 @@ describe('the media of a run', () => {
     const whole = runOf();
     whole.onInit('v1', initOf('v1'));
     for (const n of [0, 1, 2]) sendVideo(whole, 'v1', n);
-    const bytes = (run: EncodeRun, index: number) => run.segments.get(index)?.get('v1')?.parts.map((part) => part.bytes);
+    const bytes = (run: EncodeRun, index: number) =>
+      run.segments
+        .get(index)
+        ?.get('v1')
+        ?.parts.map((part) => part.bytes);
     fc.assert(
       fc.property(fc.array(fc.constantFrom('once', 'twice', 'lost'), { minLength: 15, maxLength: 15 }), (fates) => {
         const run = runOf();

@@ -58,10 +58,9 @@ function world(windowMs = SETTINGS.windowMs) {
 
 /** Every media URL that a text shows. */
 function urlsIn(track: string, text: string): MediaName[] {
-  return [...text.matchAll(/([0-9a-f]{10})\/(?:init-([0-9a-f]+)\.mp4|(\d+)\.m4s)/g)].map(([, gen = '', hash, number]) =>
-    hash === undefined
-      ? { kind: 'segment', track, gen, number: Number(number) }
-      : { kind: 'init', track, gen, hash },
+  return [...text.matchAll(/([0-9a-f]{10})\/(?:init-([0-9a-f]+)\.mp4|(\d+)\.m4s)/g)].map(
+    ([, gen = '', hash, number]) =>
+      hash === undefined ? { kind: 'segment', track, gen, number: Number(number) } : { kind: 'init', track, gen, hash },
   );
 }
 

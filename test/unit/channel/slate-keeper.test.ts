@@ -113,9 +113,7 @@ describe('the keeper of the slate', () => {
     keeper.want(plan, true);
     encoders[0]!.exit(1, undefined, ['one', 'two', 'three', 'Unknown encoder libx264']);
     await settled();
-    expect(failures).toEqual([
-      "ffmpeg ended with code 1; ffmpeg's last words: two / three / Unknown encoder libx264",
-    ]);
+    expect(failures).toEqual(["ffmpeg ended with code 1; ffmpeg's last words: two / three / Unknown encoder libx264"]);
     expect(keeper.isBusy).toBe(false);
     clock.advance(4999);
     expect(encoders).toHaveLength(1);

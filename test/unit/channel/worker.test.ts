@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
@@ -26,7 +26,9 @@ function planAt(num: number, den = 1): PlanInUse {
   return choice.plan;
 }
 
-function world(options: { source?: SourceDescription; plan?: PlanInUse; keyframes?: (nowMs: number) => number[] } = {}) {
+function world(
+  options: { source?: SourceDescription; plan?: PlanInUse; keyframes?: (nowMs: number) => number[] } = {},
+) {
   forgetEncoders();
   const clock = new ManualClock();
   const log = new MemoryLog();
@@ -72,7 +74,23 @@ function world(options: { source?: SourceDescription; plan?: PlanInUse; keyframe
     receiver.sendHeaders(runId, grid);
     receiver.sendSegment(runId, grid, runs[at]!.originIndex, 0);
   };
-  return { clock, log, receiver, plan, grid, nowMs, runs, ended, faults, feed, edge, worker, goLive, metrics, media: () => media };
+  return {
+    clock,
+    log,
+    receiver,
+    plan,
+    grid,
+    nowMs,
+    runs,
+    ended,
+    faults,
+    feed,
+    edge,
+    worker,
+    goLive,
+    metrics,
+    media: () => media,
+  };
 }
 
 /** The number after the name of an ffmpeg filter's option. */
@@ -86,9 +104,7 @@ describe('where a run begins', () => {
     it.edge.ms = startMsOf(it.grid, index);
     it.worker.start();
     expect(it.runs[0]!.originIndex).toBe(index);
-    expect(it.feed.inputs).toEqual([
-      expect.objectContaining({ fromMs: keyMs, originMs: startMsOf(it.grid, index) }),
-    ]);
+    expect(it.feed.inputs).toEqual([expect.objectContaining({ fromMs: keyMs, originMs: startMsOf(it.grid, index) })]);
     expect(encoders[0]!.arguments).not.toContain('trim=');
   });
 
@@ -160,7 +176,7 @@ describe('what a worker encodes', () => {
     expect([...it.runs[0]!.delivers]).toEqual(['v720', 'v360', 'a']);
   });
 
-  test('a feed without sound gets no audio output: that Track is the slate\'s', () => {
+  test("a feed without sound gets no audio output: that Track is the slate's", () => {
     const it = world({ source: SILENT });
     it.worker.start();
     expect(encoders[0]!.request.command.outputs).toHaveLength(2);
@@ -188,12 +204,16 @@ describe('what a worker encodes', () => {
     expect([...it.runs[0]!.segments.keys()]).toEqual([it.runs[0]!.originIndex]);
   });
 
-  test('a header with a timescale that is not the Grid\'s is a fault of the service, said by Track', () => {
+  test("a header with a timescale that is not the Grid's is a fault of the service, said by Track", () => {
     const it = world();
     it.worker.start();
     it.receiver.runs[0]!.sink.onInit('v720', { ...initOf('v720', it.grid), timescale: 15_360 });
     expect(it.faults).toEqual([
-      expect.objectContaining({ level: 'error', code: 'CMAF_OFF_GRID', message: expect.stringContaining('track v720 has timescale 15360') }),
+      expect.objectContaining({
+        level: 'error',
+        code: 'CMAF_OFF_GRID',
+        message: expect.stringContaining('track v720 has timescale 15360'),
+      }),
     ]);
   });
 
@@ -244,7 +264,10 @@ describe('an encoder that dies', () => {
     expect(it.ended).toEqual(['match-p1-1']);
     expect(it.runs[1]!.id).toBe('match-p1-2');
     expect(it.runs[1]!.originIndex).toBe(it.runs[0]!.originIndex + 1);
-    expect(it.feed.inputs[1]).toMatchObject({ fromMs: it.nowMs, originMs: startMsOf(it.grid, it.runs[0]!.originIndex) });
+    expect(it.feed.inputs[1]).toMatchObject({
+      fromMs: it.nowMs,
+      originMs: startMsOf(it.grid, it.runs[0]!.originIndex),
+    });
     expect(it.feed.attached).toBe(1);
     it.feed.send(Buffer.from('x'));
     expect(encoders[0]!.written).not.toContain('x');
