@@ -39,11 +39,13 @@ export interface ChannelParts {
 }
 
 /** Media is promised to DASH players this long after its end (src/README.md: Publishing). */
-export const PUBLISH_MARGIN_MS = 1000;
+const PUBLISH_MARGIN_MS = 1000;
 /** An index that is not whole by then becomes slate; the rest of the margin is for making and storing it. */
 const FILL_DELAY_MS = 800;
 /** Fetchable after leaving every list: a player may hold a playlist for a while before it asks. */
 const RETENTION_MS = 60_000;
+/** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
+const TAIL_MS = 6000;
 /** Two Segments behind the promised edge: one to play, one on its way. */
 const TARGET_LATENCY_SEGMENTS = 2;
 
@@ -82,6 +84,7 @@ export class Channel implements ChannelView {
       incarnation: parts.journal.incarnation,
       windowMs: settings.windowMs,
       retentionMs: RETENTION_MS,
+      tailMs: TAIL_MS,
       fillDelayMs: FILL_DELAY_MS,
       backfillMs: Math.min(settings.windowMs, 60_000),
     });
@@ -128,13 +131,22 @@ export class Channel implements ChannelView {
     feed.listen({
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
-      onJump: () => this.#worker?.restart('the stamps jumped'),
+      onJump: () => this.#worker?.kill('the stamps jumped'),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }
 
   /** A checked ladder from a changed file: used from the next publish on. */
   setLadder(ladder: Ladder): void {
+    if (ladder.segmentSeconds !== this.#parts.settings.ladder.segmentSeconds) {
+      // RFC 8216bis 4.4.3.1: the value of EXT-X-TARGETDURATION must not change.
+      this.#fault(
+        'LADDER_INVALID',
+        `ladder ${ladder.name} has segments of ${ladder.segmentSeconds} s, the channel runs with ${this.#parts.settings.ladder.segmentSeconds} s; ` +
+          'the ladder in force stays. Restart the service to change the segment duration.',
+      );
+      return;
+    }
     this.#ladder = ladder;
     this.#isPlanFixed = false;
     this.#parts.log.info({ ladder: ladder.name }, 'ladder read again; it applies at the next publish');

@@ -21,7 +21,7 @@ export class EndingWorkers {
 
   async close(clock: Clock): Promise<void> {
     const cancel = clock.after(LAST_DRAIN_MS, () => {
-      for (const worker of this.#ending.keys()) worker.restart('the service stops');
+      for (const worker of this.#ending.keys()) worker.kill('the service stops');
     });
     await Promise.all(this.#ending.values());
     cancel();

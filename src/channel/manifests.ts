@@ -9,7 +9,7 @@ import type { Presentation } from '../package/model.ts';
 import type { TextName, TextRevision } from './view.ts';
 
 /** What the ordinary live manifests list; the dvr manifests list the whole window. */
-export const LISTED_MS = 60_000;
+const LISTED_MS = 60_000;
 
 export interface ManifestSettings {
   readonly channel: string;

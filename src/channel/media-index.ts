@@ -70,14 +70,14 @@ export class MediaIndex {
     const next = this.#timeline.nextNumber ?? 0;
     const first = Math.min(...periods.map((period) => period.startNumber));
     if (name.number < first) return { kind: 'unknown' };
+    // The GEN of a Period that is over: a player that holds its MPD for too long asks for what comes after its end.
+    if (this.#timeline.period?.gen !== name.gen) return { kind: 'gone' };
     if (name.number >= next) {
-      const isCurrent = this.#timeline.period?.gen === name.gen;
-      if (!isCurrent) return { kind: 'unknown' };
       return name.number === next
         ? { kind: 'pending', key: mediaKey(name.track, name.gen, name.number) }
         : { kind: 'too-early' };
     }
-    // A number of the window whose part does not exist, or that another GEN or Period without this Track has.
+    // A number of the window whose part does not exist.
     return this.#timeline.find(name.number) === undefined ? { kind: 'gone' } : { kind: 'unknown' };
   }
 }

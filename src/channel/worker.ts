@@ -113,8 +113,8 @@ export class Worker {
   }
 
   /** Ends the current process at once; the supervisor replaces it, with a new base. */
-  restart(reason: string): void {
-    this.#options.parts.log.warn({ reason }, 'encoder restarted');
+  kill(reason: string): void {
+    this.#options.parts.log.warn({ reason }, 'encoder killed');
     this.#live?.process.kill();
   }
 

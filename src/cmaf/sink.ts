@@ -6,7 +6,7 @@ import type { ErrorCode } from '../system/errors.ts';
 import type { Fragment, InitSegment } from './isobmff/model.ts';
 
 /** clean: the source said that the Track is over. aborted: the connection broke inside a body. */
-export type TrackEnd = 'clean' | 'aborted';
+type TrackEnd = 'clean' | 'aborted';
 
 /** Why a body was refused: the same code, message and hint that its source is answered. */
 export interface CmafRefusal {

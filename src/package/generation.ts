@@ -1,14 +1,15 @@
 /**
  * GEN: the part of media URLs that makes a body unique for ever.
- * It never depends on content. Invariant: another Grid, part grid, number offset or incarnation is another GEN (src/README.md: Generation).
+ * It never depends on content. Invariant: another Grid, part grid, number offset, Period or incarnation is another GEN
+ * (src/README.md: Generation).
  */
 import { createHash } from 'node:crypto';
 import type { Grid } from './grid.ts';
 
-/** 10 hex digits; numberOffset is startNumber - startIndex of the Period. */
-export function generationOf(grid: Grid, numberOffset: number, incarnation: string): string {
+/** 10 hex digits; numberOffset is startNumber - startIndex of the Period, ordinal the Period's. */
+export function generationOf(grid: Grid, numberOffset: number, ordinal: number, incarnation: string): string {
   const { frameRate, segmentMs, partsPerSegment } = grid;
-  const text = `${frameRate.num}/${frameRate.den} ${segmentMs} ${partsPerSegment} ${numberOffset} ${incarnation}`;
+  const text = `${frameRate.num}/${frameRate.den} ${segmentMs} ${partsPerSegment} ${numberOffset} ${ordinal} ${incarnation}`;
   return createHash('sha256').update(text).digest('hex').slice(0, 10);
 }
 

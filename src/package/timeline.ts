@@ -5,14 +5,15 @@
  */
 import { generationOf, initHashOf } from './generation.ts';
 import { type Grid, indexAt, sameGrid, startMsOf } from './grid.ts';
-import type {
-  AssembledSegment,
-  CommittedSegment,
-  Period,
-  Presentation,
-  SegmentRecord,
-  Track,
-  TrackFacts,
+import {
+  type AssembledSegment,
+  type CommittedSegment,
+  indexOf,
+  type Period,
+  type Presentation,
+  type SegmentRecord,
+  type Track,
+  type TrackFacts,
 } from './model.ts';
 import type { Slate } from './slate.ts';
 
@@ -24,6 +25,8 @@ export interface TimelineSettings {
   readonly retentionMs: number;
   /** After the end of an index, when what has not come is replaced by slate. Below the publish margin. */
   readonly fillDelayMs: number;
+  /** How long players may hold an MPD that does not show the newest Period: its life and its update period. */
+  readonly tailMs: number;
   /** Slate before the first instant, so that a player opened early finds a whole playlist. */
   readonly backfillMs: number;
 }
@@ -114,7 +117,7 @@ export class Timeline {
     const { segmentMs } = plan.grid;
     const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
     const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
-    const events: TimelineEvent[] = [this.#begin(plan, first, first, nowMs)];
+    const events = this.#begin(plan, first, first, nowMs);
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
   }
@@ -197,14 +200,14 @@ export class Timeline {
       if (!isComplete(plan, tracks)) continue;
       if (isSamePeriod(period, plan)) return this.#commitFrom(tracks, plan, nowMs);
       const begun = this.#begin(plan, this.nextNumber ?? index, index, nowMs);
-      return [begun, ...this.#commitFrom(tracks, plan, nowMs)];
+      return [...begun, ...this.#commitFrom(tracks, plan, nowMs)];
     }
     const filler = this.#filler;
     if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || filler === undefined) return [];
     if (isSamePeriod(period, filler)) return this.#commitFrom(this.#partly(edgeMs), filler, nowMs);
     // The slate's CMAF header is not the run's: it is declared, never mixed in.
     const begun = this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
-    return [begun, ...this.#commitFrom(undefined, filler, nowMs)];
+    return [...begun, ...this.#commitFrom(undefined, filler, nowMs)];
   }
 
   /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
@@ -218,10 +221,11 @@ export class Timeline {
     return undefined;
   }
 
-  #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent {
+  #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
+    const tail = this.#tail(startNumber);
     this.#ordinal += 1;
     const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
-    const gen = generationOf(plan.grid, startNumber - startIndex, incarnation);
+    const gen = generationOf(plan.grid, startNumber - startIndex, this.#ordinal, incarnation);
     this.#period = {
       id: `${gen}-${startNumber}`,
       ordinal: this.#ordinal,
@@ -234,7 +238,25 @@ export class Timeline {
     };
     this.#mpdChangedMs = nowMs;
     this.#filler = fillerOf(plan);
-    return { kind: 'period', period: this.#period };
+    return [{ kind: 'period', period: this.#period }, ...tail];
+  }
+
+  /**
+   * A DASH player that holds the MPD of before the change goes on asking for the old GEN's next numbers until it has
+   * seen the new one: for that long they are slate. They are in no list and never committed.
+   */
+  #tail(startNumber: number): TimelineEvent[] {
+    const period = this.#period;
+    const filler = this.#filler;
+    if (period === undefined || filler === undefined || !isSamePeriod(period, filler)) return [];
+    const count = Math.ceil(this.#settings.tailMs / period.grid.segmentMs);
+    const numbers = Array.from({ length: count }, (_, i) => startNumber + i);
+    return numbers.flatMap((number) =>
+      period.tracks.map((track) => {
+        const assembled = filler.slate.segment(track.id, indexOf(period, number));
+        return segmentEvent(track, recordOf(assembled, number, period.gen), assembled);
+      }),
+    );
   }
 
   #commitFrom(
@@ -245,7 +267,7 @@ export class Timeline {
     const period = this.#period;
     if (period === undefined) return [];
     const number = this.nextNumber ?? period.startNumber;
-    const index = period.startIndex + (number - period.startNumber);
+    const index = indexOf(period, number);
     const events: TimelineEvent[] = [];
     const records = new Map<string, SegmentRecord>();
     let source: 'live' | 'slate' = 'slate';
@@ -256,13 +278,7 @@ export class Timeline {
       if (period.tracks.length === 1) source = assembled.source;
       const record = recordOf(assembled, number, period.gen);
       records.set(track.id, record);
-      events.push({
-        kind: 'segment',
-        track: track.id,
-        trackKind: track.kind,
-        record,
-        parts: assembled.parts.map((part) => part.bytes),
-      });
+      events.push(segmentEvent(track, record, assembled));
     }
     const segment = {
       number,
@@ -324,6 +340,11 @@ function fillerOf(plan: PeriodPlan): Filler | undefined {
   const { slate } = plan;
   if (slate === undefined || !sameGrid(slate.grid, plan.grid)) return undefined;
   return plan.tracks.every(({ id }) => slate.inits.has(id)) ? slatePlan(plan.grid, plan.tracks, slate) : undefined;
+}
+
+function segmentEvent(track: Track, record: SegmentRecord, assembled: AssembledSegment): TimelineEvent {
+  const parts = assembled.parts.map((part) => part.bytes);
+  return { kind: 'segment', track: track.id, trackKind: track.kind, record, parts };
 }
 
 function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {

@@ -7,8 +7,8 @@
  * with commas. --quick: one short round of everything, to see that it runs; its figures mean little. All of it takes 20 minutes.
  *
  *   cpu-two-core, cpu-heavy   CPU of all processes of a channel (service, RTMP child, ffmpeg) beside bare ffmpeg to null with
- *                             the same input, pacing, graph and encoder options: the shipped two-core ladder, and one that takes two
- *                             cores. The latter means something only where its speed, which is printed, stays at 1.
+ *                             the same input, pacing, graph and encoder options: the shipped two-core ladder, and one that takes
+ *                             nearly two cores. Rounds that fall behind real time are left out and done again, at most twice each.
  *   fragment                  microseconds to read a CMAF fragment of 200 kB, beside mp4box
  *   playlist                  milliseconds from one more Segment to the new text of a four-hour playlist, beside hls-parser at once
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played

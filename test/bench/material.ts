@@ -53,15 +53,15 @@ audio:
 `;
 
 /**
- * The most that two cores of a server encode in real time from a 720p30 feed beside its pusher: 1.2 to 1.6 cores.
+ * The most that two cores of a server encode in real time from a 720p30 feed beside its pusher: 1.1 to 1.5 cores.
  * With more it would fall behind, and then the rounds would not encode the same frames.
  */
 export const HEAVY_LADDER = `
 video:
   - { id: 720p, height: 720, bitrate: 2800k, preset: medium }
-  - { id: 540p, height: 540, bitrate: 2000k, preset: medium }
-  - { id: 480p, height: 480, bitrate: 1400k, preset: medium }
-  - { id: 360p, height: 360, bitrate: 700k, preset: medium }
+  - { id: 540p, height: 540, bitrate: 2000k, preset: fast }
+  - { id: 480p, height: 480, bitrate: 1400k, preset: fast }
+  - { id: 360p, height: 360, bitrate: 700k, preset: fast }
 audio:
   - { id: audio, bitrate: 128k }
 `;

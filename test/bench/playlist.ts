@@ -79,6 +79,7 @@ function fourHours() {
     windowMs,
     retentionMs: 60_000,
     fillDelayMs: 800,
+    tailMs: 6000,
     backfillMs: windowMs,
   });
   timeline.open(plan, startMsOf(grid, indexAt(grid, Date.UTC(2026, 10, 21, 18))) + 900);

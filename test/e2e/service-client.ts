@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestService } from '../rig/service.ts';
 import { type Answer, ask } from './origin-client.ts';
 
-export interface ListedSegment {
+interface ListedSegment {
   readonly number: number;
   readonly uri: string;
   readonly map: string | undefined;
@@ -13,13 +13,13 @@ export interface ListedSegment {
   readonly startMs: number;
 }
 
-export interface MediaPlaylist {
+interface MediaPlaylist {
   readonly mediaSequence: number;
   readonly discontinuitySequence: number;
   readonly segments: readonly ListedSegment[];
 }
 
-export interface ListedPeriod {
+interface ListedPeriod {
   readonly id: string;
   readonly startSeconds: number;
   readonly startNumber: number;

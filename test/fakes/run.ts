@@ -8,7 +8,7 @@ export function fakeRun(id: string, plan: () => PeriodPlan | undefined, delivers
   return { id, plan, delivers: new Set(delivers), segments: new Map() };
 }
 
-export function liveSegment(grid: Grid, track: string, index: number, mark = 'live'): AssembledSegment {
+function liveSegment(grid: Grid, track: string, index: number, mark = 'live'): AssembledSegment {
   const isVideo = !track.startsWith('a');
   const startTicks = isVideo ? videoStartTicks(grid, index) : audioStart(grid, index);
   const endTicks = isVideo ? videoStartTicks(grid, index + 1) : audioStart(grid, index + 1);

@@ -12,7 +12,7 @@ import { ROOT } from './service.ts';
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka-hls' | 'shaka-dash';
 
 /** Counted since the page was opened, or since `reset()`. */
-export interface Watched {
+interface Watched {
   readonly frames: number;
   /** Different pictures among those frames, by a hash of a small copy. */
   readonly pictures: number;
@@ -55,7 +55,7 @@ export interface Theatre {
   close(): Promise<void>;
 }
 
-export interface Screen {
+interface Screen {
   readonly page: Page;
   watched(): Promise<Watched>;
   reset(): Promise<void>;

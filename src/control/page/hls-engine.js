@@ -71,7 +71,7 @@ export function startHls(video, url, onProblem) {
       })),
     playing() {
       const level = hls.levels[hls.currentLevel];
-      return level && level.uri;
+      return level?.uri;
     },
     choose(id) {
       hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => level.uri === id);

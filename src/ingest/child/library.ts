@@ -6,12 +6,10 @@
 import type AVPacket from 'node-media-server/src/core/avpacket.js';
 import Context from 'node-media-server/src/core/context.js';
 import logger from 'node-media-server/src/core/logger.js';
-import type BroadcastServer from 'node-media-server/src/server/broadcast_server.js';
 import RtmpSession from 'node-media-server/src/session/rtmp_session.js';
 
 export type LibraryPacket = InstanceType<typeof AVPacket>;
 export type LibrarySession = InstanceType<typeof RtmpSession>;
-export type LibraryBroadcast = InstanceType<typeof BroadcastServer>;
 export type LibraryRtmp = LibrarySession['rtmp'];
 export type LibraryMessage = LibraryRtmp['parserPacket'];
 export type InvokeMessage = Parameters<LibraryRtmp['onConnect']>[0];

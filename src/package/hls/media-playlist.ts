@@ -78,7 +78,7 @@ function listedOf(presentation: Presentation, trackId: string, window: MediaWind
   return listed.slice(listed.findLastIndex((segment) => !segment.tracks.has(trackId)) + 1);
 }
 
-export function listedSegments(presentation: Presentation, listedMs: number): readonly CommittedSegment[] {
+function listedSegments(presentation: Presentation, listedMs: number): readonly CommittedSegment[] {
   const { segments } = presentation;
   const edgeMs = segments.at(-1)?.endMs ?? 0;
   if (!Number.isFinite(listedMs)) return segments;
@@ -86,7 +86,7 @@ export function listedSegments(presentation: Presentation, listedMs: number): re
   return from <= 0 ? segments : segments.slice(from);
 }
 
-export function targetDurationOf(segment: CommittedSegment): number {
+function targetDurationOf(segment: CommittedSegment): number {
   return Math.round(segment.period.grid.segmentMs / 1000);
 }
 

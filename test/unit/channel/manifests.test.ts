@@ -30,6 +30,7 @@ function opened(windowMs = 120_000) {
     windowMs,
     retentionMs: 60_000,
     fillDelayMs: 800,
+    tailMs: 6000,
     backfillMs: windowMs,
   });
   timeline.open(planOf(grid), NOW);

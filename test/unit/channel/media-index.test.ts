@@ -10,7 +10,14 @@ import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
 import { deliver, fakeRun } from '../../fakes/run.ts';
 
 const NOW = 1_795_291_200_500;
-const SETTINGS = { incarnation: 'i1', windowMs: 20_000, retentionMs: 10_000, fillDelayMs: 800, backfillMs: 8000 };
+const SETTINGS = {
+  incarnation: 'i1',
+  windowMs: 20_000,
+  retentionMs: 10_000,
+  fillDelayMs: 800,
+  tailMs: 6000,
+  backfillMs: 8000,
+};
 const TRACKS = ['v1', 'v2', 'a1'];
 const p30 = makeGrid({ num: 30, den: 1 }, 2);
 const p25 = makeGrid({ num: 25, den: 1 }, 2);
@@ -127,7 +134,7 @@ describe('what the window says of a name', () => {
     expect(kindOf(init('0123456789abcdef'))).toBe('unknown');
   });
 
-  test('a generation that is over: what it had stays, nothing is promised under it any more', () => {
+  test('a generation that is over: what it had stays, a player with the old MPD gets slate for a while, then 410', () => {
     const other = planOf(p25);
     const run = fakeRun('r1', () => other, TRACKS);
     it.timeline.join(run);
@@ -135,14 +142,14 @@ describe('what the window says of a name', () => {
     it.act(it.timeline.advance(NOW));
     expect(it.timeline.period!.gen).not.toBe(gen);
     expect(kindOf(segment(next - 1))).toBe('ready');
-    expect(kindOf(segment(next))).toBe('unknown');
-    expect(kindOf(segment(next + 1))).toBe('unknown');
+    expect([next, next + 1, next + 2].map((number) => kindOf(segment(number)))).toEqual(['ready', 'ready', 'ready']);
+    expect(kindOf(segment(next + 3))).toBe('gone');
     expect(kindOf(segment(next + 1, 'v1', it.timeline.period!.gen))).toBe('pending');
     // Its own numbers before it belong to the other generation.
     expect(kindOf(segment(next - 1, 'v1', it.timeline.period!.gen))).toBe('unknown');
   });
 
-  test('a withdrawn Track: its media stays, its number of a later Period is unknown, and it is said to be withdrawn', () => {
+  test('a withdrawn Track: its media stays, for a while it has slate under its old URLs, and it is said to be withdrawn', () => {
     const less = planOf(p30, ' less', ['v1', 'a1']);
     const run = fakeRun('r1', () => less, ['v1', 'a1']);
     expect(it.index.wasWithdrawn('v2')).toBe(false);
@@ -153,8 +160,10 @@ describe('what the window says of a name', () => {
     expect(it.index.wasWithdrawn('v1')).toBe(false);
     expect(it.index.wasWithdrawn('v9')).toBe(false);
     expect(kindOf(segment(next - 1, 'v2'))).toBe('ready');
-    expect(kindOf(segment(next, 'v2'))).toBe('unknown');
-    expect(kindOf(segment(next, 'v1'))).toBe('ready');
+    expect(kindOf(segment(next, 'v2'))).toBe('ready');
+    expect(kindOf(segment(next + 3, 'v2'))).toBe('gone');
+    expect(kindOf(segment(next, 'v2', it.timeline.period!.gen))).toBe('unknown');
+    expect(kindOf(segment(next, 'v1', it.timeline.period!.gen))).toBe('ready');
   });
 
   test('a window made anew: nothing of the old one is remembered', () => {

@@ -342,13 +342,13 @@ describe('an encoder that dies', () => {
     const it = world();
     it.worker.start();
     it.goLive();
-    it.worker.restart('the stamps jumped');
+    it.worker.kill('the stamps jumped');
     expect(encoders[0]!.kills).toBe(1);
     it.feed.keyframes = [it.nowMs + 700];
     it.edge.ms = startMsOf(it.grid, it.runs[0]!.originIndex + 1);
     encoders[0]!.exit(undefined, 'SIGKILL');
     expect(it.feed.inputs[1]!.fromMs).toBe(it.nowMs + 700);
-    expect(it.log.saying('encoder restarted')).toEqual([{ reason: 'the stamps jumped' }]);
+    expect(it.log.saying('encoder killed')).toEqual([{ reason: 'the stamps jumped' }]);
   });
 });
 

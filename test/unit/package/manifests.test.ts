@@ -18,6 +18,7 @@ const SETTINGS = {
   windowMs: 120_000,
   retentionMs: 60_000,
   fillDelayMs: 800,
+  tailMs: 6000,
   backfillMs: 12_000,
 };
 const MPD = {

@@ -8,7 +8,14 @@ import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
 import { deliver, fakeRun } from '../../fakes/run.ts';
 
 const NOW = Date.parse('2026-11-21T18:00:00.900Z');
-const SETTINGS = { incarnation: 'i', windowMs: 120_000, retentionMs: 60_000, fillDelayMs: 800, backfillMs: 12_000 };
+const SETTINGS = {
+  incarnation: 'i',
+  windowMs: 120_000,
+  retentionMs: 60_000,
+  fillDelayMs: 800,
+  tailMs: 6000,
+  backfillMs: 12_000,
+};
 const MPD: MpdSettings = { channel: 'match', timeShiftBufferMs: 60_000, publishMarginMs: 1000, targetLatencyMs: 4000 };
 const TRACKS = ['v1', 'a1'];
 const parser = new XMLParser({

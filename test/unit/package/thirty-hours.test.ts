@@ -14,7 +14,14 @@ const HOURS = 30;
 const PUBLISHES = 3;
 const DRIFT_PPM = 80;
 const START = Date.parse('2026-11-21T06:00:00Z');
-const SETTINGS = { incarnation: 'i', windowMs: 20_000, retentionMs: 2_000, fillDelayMs: 800, backfillMs: 12_000 };
+const SETTINGS = {
+  incarnation: 'i',
+  windowMs: 20_000,
+  retentionMs: 2_000,
+  fillDelayMs: 800,
+  tailMs: 6000,
+  backfillMs: 12_000,
+};
 
 /** A small repeatable source of noise (a linear congruential generator). */
 function noise(seed: number): () => number {

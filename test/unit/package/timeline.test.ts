@@ -11,6 +11,7 @@ const SETTINGS = {
   windowMs: 120_000,
   retentionMs: 60_000,
   fillDelayMs: 800,
+  tailMs: 6000,
   backfillMs: 20_000,
 };
 const NOW = 1_795_291_200_500;
@@ -118,7 +119,7 @@ describe('the timeline', () => {
       number: index + 1,
       period: { ordinal: 2, startNumber: index + 1, startIndex: index + 1 },
     });
-    expect(segment?.period.gen).toBe(slate?.period.gen);
+    expect(segment?.period.gen).not.toBe(slate?.period.gen);
   });
 
   test("a slate whose CMAF header is not the run's is declared by a Period, never mixed in", () => {
@@ -147,6 +148,21 @@ describe('the timeline', () => {
     expect(timeline.advance(deadlineMs)).toEqual([]);
     timeline.setSlate(planOf(p30, ' other').slate);
     expect(committed(timeline.advance(deadlineMs))).toHaveLength(1);
+  });
+
+  test('after a declared change the old GEN goes on as slate for as long as players may hold the MPD of before', () => {
+    const { timeline } = opened();
+    const index = timeline.nextNumber!;
+    const before = timeline.period!;
+    const run = fakeRun('r1', () => planOf(p30, ' other'), TRACKS);
+    timeline.join(run);
+    deliver(run, p30, index, TRACKS);
+    const events = timeline.advance(NOW);
+    const old = events.flatMap((event) => (event.kind === 'segment' && event.record.gen === before.gen ? [event] : []));
+    expect(old.map((event) => `${event.track} ${event.record.number - index} ${event.record.source}`)).toEqual(
+      [0, 1, 2].flatMap((k) => TRACKS.map((track) => `${track} ${k} slate`)),
+    );
+    expect(committed(events).map((segment) => segment.period.gen)).not.toContain(before.gen);
   });
 
   test('another Grid begins a Period with another GEN; numbers go on by one and media time without a gap', () => {
