@@ -142,6 +142,25 @@ describe('Anchor', () => {
     expect(anchor.place(VIDEO, 40, START_MS + 80).kind).toBe('media');
   });
 
+  it('takes tags near the old stamps for a jump back when they come later than 2 s after a jump', () => {
+    const anchor = new Anchor();
+    anchor.place(VIDEO, 100_000, START_MS);
+    anchor.place(AUDIO, 100_000, START_MS);
+    anchor.place(VIDEO, 0, START_MS + 40);
+    anchor.place(AUDIO, 0, START_MS + 41);
+    expect(anchor.place(AUDIO, 100_020, START_MS + 2_039).kind).toBe('stale');
+    expect(anchor.place(AUDIO, 100_020, START_MS + 2_041).kind).toBe('jump');
+  });
+
+  it('is provisional again after a jump: the target of the old base is of no use', () => {
+    const anchor = new Anchor();
+    for (let i = 0; i < 100; i++) anchor.place(VIDEO, i * 40, START_MS + i * 40);
+    anchor.place(VIDEO, 900_000, START_MS + 4_000);
+    const offset = offsetOf(anchor);
+    for (let i = 1; i < 45; i++) anchor.place(VIDEO, 900_000 + i * 40, START_MS + 4_000 + i * 40);
+    expect(offsetOf(anchor)).toBe(offset);
+  });
+
   it('never goes behind the media time it has given when a new base begins', () => {
     const anchor = new Anchor();
     let newest = 0;

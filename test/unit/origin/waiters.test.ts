@@ -131,6 +131,23 @@ describe('waiters', () => {
     expect(told).toBe(2);
   });
 
+  it('tells one who waits again only the next time, also when the last other wait was cancelled meanwhile', () => {
+    let cancelOther: (() => void) | undefined;
+    let told = 0;
+    waiters.hold(channel, 'n1', 2000, () => cancelOther?.());
+    waiters.hold(channel, 'n1', 2000, () => {
+      waiters.hold(channel, 'n1', 2000, () => {
+        told += 1;
+      });
+    });
+    cancelOther = hold('n2');
+    channel.wake('n1');
+    expect(told).toBe(0);
+    channel.wake('n1');
+    expect(told).toBe(1);
+    nothingIsLeft();
+  });
+
   it('leaves out one who is cancelled by the first that is woken', () => {
     let cancelSecond: (() => void) | undefined;
     waiters.hold(channel, 'n1', 2000, () => cancelSecond?.());

@@ -9,6 +9,7 @@ import {
   audioStart,
   indexAt,
   makeGrid,
+  sameGrid,
   startMsOf,
 } from '../../../src/package/grid.ts';
 import { STANDARD_FRAME_RATES } from '../../../src/system/frame-rate.ts';
@@ -48,6 +49,30 @@ describe('the Grid', () => {
       [5, 24],
       [5, 24],
     ]);
+  });
+
+  test('property: whatever the duration, parts halve where Segments do, and none is longer than its Segment', () => {
+    const rates = fc.constantFrom(...STANDARD_FRAME_RATES);
+    const lengths = fc.constantFrom(100, 200, 400, 1000);
+    fc.assert(
+      fc.property(rates, fc.integer({ min: 1, max: 8 }), lengths, (rate, seconds, partMs) => {
+        const { segmentFrames, partsPerSegment } = makeGrid(rate, seconds, partMs);
+        const frames = segmentFrames / partsPerSegment;
+        expect(Number.isInteger(frames)).toBe(true);
+        if (segmentFrames % 2 === 0) expect(frames % 2).toBe(0);
+      }),
+    );
+    expect(makeGrid({ num: 50, den: 1 }, 1).partsPerSegment).toBe(5);
+  });
+
+  test('is the same only with the same rate, Segment duration and parts', () => {
+    const grid = makeGrid({ num: 30, den: 1 }, 2);
+    expect(sameGrid(grid, makeGrid({ num: 30, den: 1 }, 2))).toBe(true);
+    expect(sameGrid(grid, makeGrid({ num: 30, den: 1 }, 4))).toBe(false);
+    expect(sameGrid(grid, { ...grid, segmentMs: 4000 })).toBe(false);
+    expect(sameGrid(grid, makeGrid({ num: 30, den: 1 }, 2, 1000))).toBe(false);
+    expect(sameGrid(grid, { ...grid, frameRate: { num: 25, den: 1 } })).toBe(false);
+    expect(sameGrid(makeGrid({ num: 30000, den: 1001 }, 2), { ...grid, segmentMs: 2002 })).toBe(false);
   });
 
   test('a rate without whole frames in a Segment is refused', () => {

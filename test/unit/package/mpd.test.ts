@@ -152,6 +152,32 @@ describe('the MPD', () => {
     expect(before!.id).not.toBe(after!.id);
   });
 
+  test('a Period leaves when it is wholly out of depth and update period, not a Segment earlier or later', () => {
+    const timeline = opened(p30);
+    change(timeline, p30, NOW + 1500);
+    const endMs = startMsOf(p30, timeline.period!.startIndex);
+    const advanceTo = (edgeMs: number) => {
+      while (timeline.edgeMs! < edgeMs) timeline.advance(timeline.deadlineMs!);
+    };
+    advanceTo(endMs + 60_000);
+    expect(mpdOf(timeline).Period).toHaveLength(2);
+    advanceTo(endMs + 62_000);
+    expect(mpdOf(timeline).Period).toHaveLength(1);
+  });
+
+  test('the first audio Track is the main one, the others are alternates', () => {
+    const ids = ['v1', 'a1', 'a2'];
+    const timeline = new Timeline(SETTINGS);
+    timeline.open(planOf(p30, '', ids), NOW);
+    const text = renderMpd(timeline.presentation(), MPD)!;
+    expect([...text.matchAll(/<Role [^>]*value="(\w+)"/g)].map(([, value]) => value)).toEqual([
+      'main',
+      'main',
+      'alternate',
+    ]);
+    expect([...text.matchAll(/<AdaptationSet id="(\d+)"/g)].map(([, id]) => id)).toEqual(['1', '2', '3']);
+  });
+
   test('a channel id with special characters does not break it', () => {
     const text = renderMpd(opened(p30).presentation(), { ...MPD, channel: 'a"<b>&' })!;
     expect(text).toContain('id="a&quot;&lt;b&gt;&amp;"');

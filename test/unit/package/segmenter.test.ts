@@ -70,6 +70,30 @@ describe('the video segmenter', () => {
     const fragment = videoFragment(grid, 0, 0);
     expect(segmenter.push({ ...fragment, decodeTicks: 1 })).toMatchObject([{ reason: 'off-grid' }]);
   });
+
+  test('a Fragment that does not last whole frames is off the Grid, and so is the Segment it is in', () => {
+    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const events = parts(0).flatMap((part) => {
+      const fragment = videoFragment(grid, 0, part);
+      return segmenter.push(part === 4 ? { ...fragment, durationTicks: fragment.durationTicks + 1 } : fragment);
+    });
+    expect(events).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
+  });
+
+  test('mfhd numbers fit 32 bits and are never 0, also where the count of frames wraps (ISO/IEC 14496-12 8.8.5)', () => {
+    const p30 = makeGrid({ num: 30, den: 1 }, 2);
+    const wrap = 2 ** 32 * 12;
+    const index = Math.floor(wrap / 60) - 1;
+    const segmenter = videoSegmenter(p30, index, frameTicksOf(p30));
+    const events = [0, 1, 2].flatMap((n) =>
+      Array.from({ length: 5 }, (_, part) => part).flatMap((part) => segmenter.push(videoFragment(p30, n, part))),
+    );
+    const numbers = segmentsOf(events)
+      .flatMap((segment) => segment.parts)
+      .map((part) => readFragment(part.bytes, fakeInit('video', 90_000)).sequence);
+    expect(numbers).toHaveLength(15);
+    for (const [i, number] of numbers.entries()) expect(number).toBe(((index * 60 + i * 12) % 0xffff_fffe) + 1);
+  });
 });
 
 describe('the audio segmenter', () => {
@@ -114,5 +138,12 @@ describe('the audio segmenter', () => {
     });
     expect(events).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
     expect(AUDIO_UNIT).toBe(1024);
+  });
+
+  test('access units of another length are refused', () => {
+    const segmenter = audioSegmenter(grid, ORIGIN);
+    const fragment = audioFragment(grid, ORIGIN, 0);
+    const samples = fragment.samples.map((sample) => ({ ...sample, durationTicks: 960 }));
+    expect(segmenter.push({ ...fragment, samples })).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
   });
 });

@@ -1,6 +1,7 @@
 /** Whatever comes in whatever order, the timeline is one row of numbers. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { generationOf } from '../../../src/package/generation.ts';
 import { type Grid, indexAt, makeGrid, startMsOf } from '../../../src/package/grid.ts';
 import { mediaLines, renderMediaPlaylist } from '../../../src/package/hls/media-playlist.ts';
 import { wholePlaylistText } from '../../../src/package/hls/playlist-text.ts';
@@ -208,6 +209,39 @@ describe('runs', () => {
     expect(asked).not.toContain('r1');
   });
 
+  test('one that left and joins again stays, media or not', () => {
+    const timeline = opened();
+    let asked = 0;
+    const source = fakeRun(
+      'r1',
+      () => {
+        asked += 1;
+        return planOf(p30);
+      },
+      TRACKS,
+    );
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber! + 1, ['a1']);
+    timeline.leave('r1');
+    timeline.join(source);
+    for (let n = 0; n < 4; n++) timeline.advance(timeline.deadlineMs!);
+    asked = 0;
+    timeline.advance(timeline.deadlineMs!);
+    expect(asked).toBeGreaterThan(0);
+  });
+
+  test('one with a Track more than the Period begins a Period', () => {
+    const timeline = new Timeline(SETTINGS);
+    timeline.open(planOf(p30, '', ['v1', 'a1']), NOW);
+    const both = planOf(p30, '', ['v1', 'a1', 'v2']);
+    const source = fakeRun('r1', () => both, ['v1', 'a1', 'v2']);
+    timeline.join(source);
+    deliver(source, p30, timeline.nextNumber!, ['v1', 'a1', 'v2']);
+    timeline.advance(NOW);
+    expect(timeline.period?.ordinal).toBe(2);
+    expect(timeline.period?.tracks.map(({ id }) => id)).toEqual(['v1', 'a1', 'v2']);
+  });
+
   test('one that joins again counts once', () => {
     const timeline = opened();
     let asked = 0;
@@ -259,6 +293,12 @@ describe('slate', () => {
     ]);
   });
 
+  test('that does not fit leaves the one in place', () => {
+    const timeline = opened();
+    timeline.setSlate(planOf(p2997).slate);
+    expect(committed(timeline.advance(timeline.deadlineMs!))).toHaveLength(1);
+  });
+
   test('of the video decides what is on air: silence of the slate does not make a live Segment slate', () => {
     const timeline = opened();
     const source = fakeRun('r1', () => planOf(p30), ['a1']);
@@ -276,6 +316,74 @@ describe('slate', () => {
     timeline.join(source);
     deliver(source, p30, timeline.nextNumber!, ['a1']);
     expect(committed(timeline.advance(NOW))[0]?.source).toBe('live');
+  });
+});
+
+describe('the window', () => {
+  test('lists exactly its length, and keeps exactly the retention beyond it', () => {
+    const timeline = opened();
+    timeline.advance(NOW + 200_000);
+    const { segments } = timeline.presentation();
+    expect(segments).toHaveLength(30);
+    const newest = timeline.nextNumber! - 1;
+    expect(timeline.find(newest - 44)).toBeDefined();
+    expect(timeline.find(newest - 45)).toBeUndefined();
+  });
+
+  test('GEN is made of the Grid, the offset of the numbers, the Period and the incarnation (D-004, D-011)', () => {
+    const timeline = opened();
+    const offsets = new Set<number>();
+    for (const [n, grid] of [p2997, p30, p2997, p30].entries()) {
+      const plan = planOf(grid);
+      const source = fakeRun(`r${n}`, () => plan, TRACKS);
+      timeline.join(source);
+      deliver(source, grid, indexAt(grid, timeline.edgeMs!), TRACKS);
+      timeline.advance(NOW);
+      const { gen, startNumber, startIndex, ordinal } = timeline.period!;
+      offsets.add(startNumber - startIndex);
+      expect(gen).toBe(generationOf(grid, startNumber - startIndex, ordinal, SETTINGS.incarnation));
+    }
+    expect(offsets.size).toBeGreaterThan(1);
+  });
+
+  test('property: blocks of kept text, Periods at whatever number and any list length read as the whole at once', () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 140 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(lengths, fc.boolean(), fc.integer({ min: 1, max: 300 }), (periods, isAligned, listed) => {
+        const timeline = new Timeline({ ...SETTINGS, windowMs: 3_600_000 });
+        timeline.open(planOf(p30), NOW);
+        for (const [n, length] of periods.entries()) {
+          const plan = planOf(p30, ` ${n}`);
+          const source = fakeRun(`r${n}`, () => plan, TRACKS);
+          // Half of the time the Period begins with a block, where kept text must not be used.
+          if (isAligned) while (timeline.nextNumber! % 64 !== 0) timeline.advance(timeline.deadlineMs!);
+          timeline.join(source);
+          deliver(source, p30, timeline.nextNumber!, TRACKS);
+          timeline.advance(NOW);
+          for (let i = 1; i < length; i++) timeline.advance(timeline.deadlineMs!);
+        }
+        const presentation = timeline.presentation();
+        for (const listedMs of [Number.POSITIVE_INFINITY, listed * 2000]) {
+          const lines = mediaLines(presentation, 'v1', { listedMs });
+          const first = presentation.segments.at(-lines.length)!;
+          const header = {
+            targetDuration: 2,
+            mediaSequence: first.number,
+            discontinuitySequence: first.period.ordinal,
+          };
+          const text = renderMediaPlaylist(presentation, 'v1', { listedMs });
+          expect(text === wholePlaylistText(header, lines)).toBe(true);
+        }
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  test('that ended says so at its end (RFC 8216bis 4.4.3.4)', () => {
+    const presentation = opened().presentation();
+    const window = { listedMs: 60_000 };
+    expect(renderMediaPlaylist(presentation, 'v1', window)).not.toContain('#EXT-X-ENDLIST');
+    expect(renderMediaPlaylist({ ...presentation, ended: true }, 'v1', window)).toMatch(/\n#EXT-X-ENDLIST\n$/);
   });
 });
 

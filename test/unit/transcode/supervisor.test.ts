@@ -70,6 +70,24 @@ describe('a worker that runs', () => {
     expect(it.send('tick', 700_000)).toEqual([]);
   });
 
+  it('owes nothing for the last tags before its feed fell silent, and 1.5 s anew when the feed is back', () => {
+    const it = live();
+    it.send('tags-in', 1000);
+    it.send('tags-in', 1400);
+    expect(it.send('tick', 2401)).toEqual([]);
+    expect(it.send('tick', 600_000)).toEqual([]);
+    it.send('tags-in', 600_000);
+    it.send('tags-in', 600_900);
+    expect(it.send('tick', 601_499)).toEqual([]);
+    expect(kinds(it.send('tick', 601_500))).toEqual(['report', 'kill']);
+  });
+
+  it('has stalled though its tags come in bursts of a second', () => {
+    const it = live();
+    for (const atMs of [1000, 2000]) it.send('tags-in', atMs);
+    expect(kinds(it.send('tick', 2500))).toEqual(['report', 'kill']);
+  });
+
   it('has 10 s to start, counted from its first tags', () => {
     const it = worker();
     it.send('start');
@@ -99,6 +117,13 @@ describe('a worker that dies', () => {
     expect(it.send('tick', 3200)).toEqual([{ kind: 'spawn', run: 4 }]);
   });
 
+  it('is forgiven a death after exactly 30 s', () => {
+    const it = live();
+    it.send(exited, 1000);
+    it.send(exited, 2000);
+    expect(kinds(it.send(exited, 31_000))).toEqual(['report', 'spawn']);
+  });
+
   it('backs off 0.2, 0.5, 1, 2, 5, 10, 10 s, and starts over after a quiet half minute', () => {
     const it = live();
     it.send(exited);
@@ -107,6 +132,7 @@ describe('a worker that dies', () => {
     for (let index = 0; index < 7; index++) {
       it.send(exited);
       waits.push(it.state().retryAtMs - it.now());
+      expect(it.state().deathsMs).toHaveLength(3);
       it.send('tick', it.state().retryAtMs);
     }
     expect(waits).toEqual([200, 500, 1000, 2000, 5000, 10_000, 10_000]);
