@@ -283,6 +283,17 @@ describe('a publisher that goes', () => {
   });
 });
 
+describe('a ladder that was read again', () => {
+  test('with other Segments than the channel runs with is refused: EXT-X-TARGETDURATION must not change (RFC 8216bis 4.4.3.1)', async () => {
+    const it = await opened();
+    it.channel.setLadder({ ...WORLD_LADDER, segmentSeconds: 4, video: [rung('v240', 240)] });
+    expect(it.status.lastFaults).toMatchObject([{ code: 'LADDER_INVALID', message: expect.stringContaining('4 s') }]);
+    it.publish().announce();
+    expect(it.workers[0]!.request.command.outputs).toHaveLength(3);
+    expect(it.status.segmentMs).toBe(2000);
+  });
+});
+
 describe('Grid and Tracks', () => {
   test('of the first publish stay for a later feed of another shape and rate', async () => {
     const { it, feed, worker } = await live();
@@ -358,6 +369,8 @@ describe('the window', () => {
     expect(playlist(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
     expect(playlist(it)).toContain('#EXT-X-DISCONTINUITY-SEQUENCE:1\n');
     expect(playlist(it)).not.toContain(generation);
+    const number = it.status.newestNumber!;
+    expect(it.channel.media({ kind: 'segment', track: 'v720', gen: generation, number })).toEqual({ kind: 'unknown' });
     expect(it.listed()).toHaveLength(30);
     expect(it.status.state).toBe('starting');
   });
@@ -396,6 +409,64 @@ describe('the window', () => {
     expect(it.status.state).toBe('starting');
     expect(it.status.segmentMs).toBe(2000);
     expect(it.log.saying('period begun')).toHaveLength(1);
+  });
+
+  test('a slate that comes while its plan is in use already is used: silence for a feed without sound', async () => {
+    const it = new ChannelWorld();
+    it.channel.open();
+    it.publish().announce({ ...SOURCE, audio: undefined });
+    // The same plan as assumed: the encode under way is its slate.
+    expect(it.slateEncoders).toHaveLength(1);
+    const worker = it.startWorker();
+    await it.makeSlate();
+    it.deliver(worker, 0);
+    it.untilLive();
+    expect(it.listed('a')).toEqual(it.listed('v720'));
+  });
+
+  test('a Period whose slate comes late waits for it: then every index that has passed is filled', async () => {
+    const { it } = await lateSlate();
+    const newest = it.status.newestNumber!;
+    it.clock.advance(10_000);
+    expect(it.status).toMatchObject({ newestNumber: newest, fresh: false });
+    await it.makeSlate(p25);
+    expect(it.status).toMatchObject({ onAir: 'slate', fresh: true });
+    expect(it.status.newestNumber).toBe(indexAt(p25, it.nowMs - 800) - 1);
+    const numbers = it.listed();
+    expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i));
+  });
+
+  test('a failed slate is tried again while media goes on, and used when it comes', async () => {
+    const { it, worker } = await lateSlate();
+    it.slateEncoders.at(-1)!.exit(1);
+    await settled();
+    it.deliver(worker, 1, p25);
+    expect(it.status.onAir).toBe('live');
+    it.clock.advance(9000);
+    expect(it.status).toMatchObject({ onAir: 'live', fresh: false });
+    await it.makeSlate(p25);
+    expect(it.codes()).toEqual(['SLATE_FAILED']);
+    expect(it.status).toMatchObject({ onAir: 'slate', fresh: true });
+  });
+
+  /** Somebody watches the assumed 30 fps; the publish is of 25 fps and on air before its slate is made. */
+  async function lateSlate() {
+    const it = await opened();
+    it.listed();
+    it.publish().announce(at25);
+    const worker = it.startWorker(p25);
+    it.deliver(worker, 0, p25);
+    it.untilLive();
+    return { it, worker };
+  }
+
+  test('is fresh until the newest end is two Segments and a second ago, as strict players expect', async () => {
+    const { it } = await lateSlate();
+    const endMs = it.status.newestEndMs!;
+    it.clock.advanceTo(endMs + 4999);
+    expect(it.status.fresh).toBe(true);
+    it.clock.advanceTo(endMs + 5000);
+    expect(it.status.fresh).toBe(false);
   });
 
   test('forgets the old: bytes do not grow without end', async () => {
@@ -534,6 +605,17 @@ describe('close', () => {
     await settled();
     expect(closed).toBe(false);
     worker.exit(0);
+    await done;
+  });
+
+  test('kills an encoder that still drains after 1.5 s: nobody wants its last Segment', async () => {
+    const { it, worker } = await live();
+    const done = it.channel.close();
+    it.clock.advance(1499);
+    expect(worker.kills).toBe(0);
+    it.clock.advance(1);
+    expect(worker.kills).toBe(1);
+    worker.exit(undefined, 'SIGKILL');
     await done;
   });
 

@@ -277,6 +277,16 @@ describe('an encoder that dies', () => {
     ]);
   });
 
+  test('a tag that comes late for the dead one goes nowhere', () => {
+    const it = world();
+    it.worker.start();
+    it.goLive();
+    encoders[0]!.exit(1);
+    const before = [encoders[0]!.written.length, encoders[1]!.written.length];
+    it.feed.inputs[0]!.write(Buffer.from('late'));
+    expect([encoders[0]!.written.length, encoders[1]!.written.length]).toEqual(before);
+  });
+
   test('its receiving run stays open for a second: the last bytes may still be in a socket', () => {
     const it = world();
     it.worker.start();
