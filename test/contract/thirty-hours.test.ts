@@ -3,12 +3,12 @@
  * The encoder is stood in for by what constant rate does: every frame of the worker's own grid, from its zero on.
  */
 import { expect, test } from 'vitest';
-import { EncodeRun } from '../../../src/channel/encode-run.ts';
-import { Anchor } from '../../../src/ingest/anchor.ts';
-import { StampUnwrapper } from '../../../src/ingest/unwrap.ts';
-import { audioStart, indexAt, makeGrid, startMsOf, videoStartTicks } from '../../../src/package/grid.ts';
-import { Timeline, type TimelineEvent } from '../../../src/package/timeline.ts';
-import { audioFragment, fakeSlate, fakeTrack, frameTicksOf, videoFragment } from '../../fakes/media.ts';
+import { EncodeRun } from '../../src/channel/encode-run.ts';
+import { Anchor } from '../../src/ingest/anchor.ts';
+import { StampUnwrapper } from '../../src/ingest/unwrap.ts';
+import { audioStart, indexAt, makeGrid, startMsOf, videoStartTicks } from '../../src/package/grid.ts';
+import { Timeline, type TimelineEvent } from '../../src/package/timeline.ts';
+import { audioFragment, fakeSlate, fakeTrack, frameTicksOf, videoFragment } from '../fakes/media.ts';
 
 const HOURS = 30;
 const PUBLISHES = 3;
