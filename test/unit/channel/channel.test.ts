@@ -340,6 +340,17 @@ describe('Grid and Tracks', () => {
     expect(it.workers[1]!.request.command.outputs.map(({ url }) => url.split('/').at(-1))).toEqual(['v240', 'a']);
   });
 
+  test('stay for a publish under way when its feed changes after the ladder was read again', async () => {
+    const { it, feed } = await live();
+    it.channel.setLadder({ ...WORLD_LADDER, video: [rung('v240', 240)] });
+    feed.changeSource(video({ width: 640, height: 480 }), 'headers-2');
+    expect(it.workers[1]!.request.command.outputs.map(({ url }) => url.split('/').at(-1))).toEqual([
+      'v720',
+      'v360',
+      'a',
+    ]);
+  });
+
   test('a withdrawn Track is gone, one that never was is unknown', async () => {
     const { it, feed, worker } = await live();
     expect(it.channel.text({ kind: 'hls-media', track: 'v360' }).kind).toBe('ready');
@@ -373,6 +384,20 @@ describe('the window', () => {
     expect(it.channel.media({ kind: 'segment', track: 'v720', gen: generation, number })).toEqual({ kind: 'unknown' });
     expect(it.listed()).toHaveLength(30);
     expect(it.status.state).toBe('starting');
+  });
+
+  test('nobody watches: media waits for its slate, and nothing has to be declared', async () => {
+    const it = await opened();
+    it.publish().announce(at25);
+    const worker = it.startWorker(p25);
+    it.deliver(worker, 0, p25);
+    it.clock.advance(1000);
+    expect(it.log.saying('period begun')).toHaveLength(1);
+    await it.makeSlate(p25);
+    it.untilLive();
+    expect(it.log.saying('period begun')).toHaveLength(2);
+    expect(playlist(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
+    expect(it.status.newestNumber).toBe(it.originOf(worker));
   });
 
   test.each(['a playlist', 'media'])('goes on, with the change declared, once somebody was shown %s', async (what) => {

@@ -204,6 +204,26 @@ describe('what the window says of a name', () => {
   });
 });
 
+test('of Periods whose media has left, the last 32 are remembered, and no more', () => {
+  const it = world();
+  it.act(it.timeline.open(planOf(p30), NOW));
+  const first = it.timeline.period!;
+  let nowMs = NOW;
+  const kind = () => it.index.answer({ kind: 'segment', track: 'v1', gen: first.gen, number: first.startNumber }).kind;
+  const change = (i: number) => {
+    const plan = planOf(p30, ` ${i % 4}`);
+    const run = fakeRun(`r${i}`, () => plan, TRACKS);
+    it.timeline.join(run);
+    deliver(run, p30, indexAt(p30, it.timeline.edgeMs!), TRACKS);
+    nowMs += 2000;
+    it.act(it.timeline.advance(nowMs));
+  };
+  for (let i = 0; i < 31; i++) change(i);
+  expect(kind()).toBe('gone');
+  change(31);
+  expect(kind()).toBe('unknown');
+});
+
 type Act = 'second' | 'half-minute' | 'media' | 'new-init' | 'other-grid' | 'fewer' | 'all';
 
 test('property: a URL that any manifest has shown is never answered unknown or too-early', () => {

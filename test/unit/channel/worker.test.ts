@@ -387,6 +387,17 @@ describe('an encoder that stalls', () => {
     expect(encoders[0]!.kills).toBe(1);
   });
 
+  test('a pipe that has drained owes nothing more', () => {
+    const it = world();
+    it.worker.start();
+    it.goLive();
+    encoders[0]!.takes = false;
+    it.feed.send();
+    encoders[0]!.drain();
+    it.clock.advance(4000);
+    expect(encoders[0]!.kills).toBe(0);
+  });
+
   test('a publisher that falls silent, its last tags unanswered, is no stall of the encoder', () => {
     const it = world();
     it.worker.start();

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { generationOf } from '../../../src/package/generation.ts';
-import { type Grid, indexAt, makeGrid, startMsOf } from '../../../src/package/grid.ts';
+import { audioStart, type Grid, indexAt, makeGrid, startMsOf, videoStartTicks } from '../../../src/package/grid.ts';
 import { mediaLines, renderMediaPlaylist } from '../../../src/package/hls/media-playlist.ts';
 import { wholePlaylistText } from '../../../src/package/hls/playlist-text.ts';
 import type { CommittedSegment } from '../../../src/package/model.ts';
@@ -317,6 +317,29 @@ describe('slate', () => {
     deliver(source, p30, timeline.nextNumber!, ['a1']);
     expect(committed(timeline.advance(NOW))[0]?.source).toBe('live');
   });
+});
+
+test('the GEN of a Period that is over goes on as slate for the tail, at its own times, in no list (D-011)', () => {
+  const timeline = new Timeline({ ...SETTINGS, tailMs: 6000 });
+  timeline.open(planOf(p30), NOW);
+  const before = timeline.period!;
+  const next = timeline.nextNumber!;
+  const source = fakeRun('r1', () => planOf(p2997), TRACKS);
+  timeline.join(source);
+  deliver(source, p2997, indexAt(p2997, timeline.edgeMs!), TRACKS);
+  const events = timeline.advance(NOW);
+  const tail = events.flatMap((event) =>
+    event.kind === 'segment' && event.record.gen === before.gen ? [{ track: event.track, ...event.record }] : [],
+  );
+  expect(tail.map(({ track, number }) => `${track} ${number - next}`)).toEqual(
+    [0, 1, 2].flatMap((n) => TRACKS.map((track) => `${track} ${n}`)),
+  );
+  for (const record of tail) {
+    const isVideo = record.track !== 'a1';
+    const start = isVideo ? videoStartTicks(p30, record.number) : audioStart(p30, record.number);
+    expect(record).toMatchObject({ source: 'slate', startTicks: start });
+  }
+  expect(committed(events).map(({ number, period }) => [number, period.ordinal])).toEqual([[next, 2]]);
 });
 
 describe('the window', () => {
