@@ -13,7 +13,7 @@ import type { Clock } from '../system/clock.ts';
 import { slateCommand } from '../transcode/arguments.ts';
 import { startEncoder } from '../transcode/ffmpeg-process.ts';
 import type { TranscodePlan } from '../transcode/model.ts';
-import { slatePicture } from '../transcode/slate-picture.ts';
+import { type SlatePicture, slatePicture } from '../transcode/slate-picture.ts';
 import { frameTicksOf } from './encode-run.ts';
 
 export interface SlateRequest {
@@ -35,6 +35,8 @@ export type SlateOutcome =
 /** A slate takes about a second; a machine that needs this long can't carry the Channel either. */
 const LIMIT_MS = 30_000;
 const PICTURE = { width: 1280, height: 720 };
+/** Drawn once: it is the same for every slate, and drawing it stops the loop, and so every Channel, for 0.1 s. */
+let drawn: SlatePicture | undefined;
 
 interface Collected {
   init: InitSegment | undefined;
@@ -73,7 +75,8 @@ function runSlate(request: SlateRequest, resolve: (outcome: SlateOutcome) => voi
     tracks: facts.map(({ id }) => id),
     sink: collector(collected, check),
   });
-  const picture = slatePicture(PICTURE.width, PICTURE.height);
+  drawn ??= slatePicture(PICTURE.width, PICTURE.height);
+  const picture = drawn;
   const encoder = startEncoder({
     ffmpegPath: request.ffmpegPath,
     command: slateCommand({
