@@ -271,6 +271,6 @@ test('property: a URL that any manifest has shown is never answered unknown or t
       }
       expect(shown.size).toBeGreaterThan(3);
     }),
-    { numRuns: 60 },
+    { numRuns: 20 },
   );
 });

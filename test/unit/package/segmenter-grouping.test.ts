@@ -92,7 +92,7 @@ describe('audio', () => {
         const fragments = grouped(-1, UNITS, list, (a, b) => units(of, a, b));
         expect(segmentsOf(audioSegmenter(of, ORIGIN), fragments)).toEqual(single);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 
@@ -145,7 +145,7 @@ describe('video', () => {
           );
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 

@@ -142,7 +142,7 @@ describe('property: whatever interleaving of join, leave, deliver and advance', 
             expect(timeline.deadlineMs).toBeGreaterThan(nowMs);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });
@@ -398,7 +398,7 @@ describe('the window', () => {
           expect(text === wholePlaylistText(header, lines)).toBe(true);
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   });
 
