@@ -25,7 +25,7 @@ export class Publication {
 
   /** Throws AssertionError when a number would get a second body; nothing of it is stored then. */
   carryOut(events: readonly TimelineEvent[], nowMs: number): void {
-    const { store, metrics, settings } = this.#parts;
+    const { store, journal, metrics, settings } = this.#parts;
     for (const event of events) {
       switch (event.kind) {
         case 'period':
@@ -42,6 +42,7 @@ export class Publication {
           break;
         case 'generation-gone':
           store.forgetGeneration(event.gen);
+          journal.retire(event.gen);
           break;
       }
     }

@@ -68,6 +68,8 @@ export type TimelineEvent =
 
 /** Whole Segments of a run that wait for their turn; more than this and the oldest are dropped. */
 const MAX_WAITING = 16;
+/** Indices made by one call of advance: after a pause of hours the rest waits for the next call, and memory stays flat. */
+const MAX_STEPS = 64;
 
 export class Timeline {
   readonly #settings: TimelineSettings;
@@ -161,10 +163,10 @@ export class Timeline {
     if (this.#period !== undefined) this.#filler = fillerOf({ ...this.#period, slate }) ?? this.#filler;
   }
 
-  /** Commits all that is whole or overdue. */
+  /** Commits what is whole or overdue, at most 64 indices a call; while `deadlineMs` is in the past there is more. */
   advance(nowMs: number): TimelineEvent[] {
     const events: TimelineEvent[] = [];
-    while (this.#period !== undefined && this.edgeMs !== undefined) {
+    for (let made = 0; made < MAX_STEPS && this.edgeMs !== undefined; made++) {
       const step = this.#step(nowMs);
       if (step.length === 0) break;
       events.push(...step);

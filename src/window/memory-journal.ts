@@ -1,8 +1,8 @@
 /**
- * The journal in memory: which numbers were begun in this life of the process. It never forgets a generation, for a
- * Channel that returns to an earlier grid returns to that generation's name and must not begin its numbers again.
+ * The journal in memory: which numbers were begun in this life of the process. It never forgets a generation by itself,
+ * for a generation that is returned to must not begin its numbers again; retire() says that it never will be.
  * Invariant: numbers of a generation are begun in rising order, so the last one stands for all: one at or below it was
- * begun, or was passed over and stays unmade. Held: one number per generation, as many as there are grids in the ladders.
+ * begun, or was passed over and stays unmade. Held: one number per generation that is not retired.
  */
 import type { Journal } from './model.ts';
 
@@ -18,5 +18,8 @@ export function openMemoryJournal(incarnation: string): Journal {
       return true;
     },
     lastBegun: (gen) => last.get(gen),
+    retire(gen) {
+      last.delete(gen);
+    },
   };
 }

@@ -53,4 +53,6 @@ export interface Journal {
   /** Notes that number's first byte may now be served. False when it was begun before: it must not be made again. */
   begin(gen: string, number: number): boolean;
   lastBegun(gen: string): number | undefined;
+  /** No Period will ever have this GEN again: it may be forgotten. */
+  retire(gen: string): void;
 }

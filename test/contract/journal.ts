@@ -34,6 +34,15 @@ export function journalContract(name: string, open: () => Journal): void {
       expect(journal.lastBegun('g2')).toBe(3);
     });
 
+    it('forgets a generation that is retired, and no other', () => {
+      const journal = open();
+      journal.begin('g1', 10);
+      journal.begin('g2', 3);
+      journal.retire('g1');
+      expect(journal.lastBegun('g1')).toBeUndefined();
+      expect(journal.lastBegun('g2')).toBe(3);
+    });
+
     it('remembers a generation that is returned to', () => {
       const journal = open();
       journal.begin('g1', 10);

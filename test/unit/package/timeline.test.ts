@@ -62,6 +62,20 @@ describe('the timeline', () => {
     );
   });
 
+  test('after a pause of hours a call makes a bounded number of indices, and the next calls the rest', () => {
+    const { timeline } = opened();
+    const laterMs = NOW + 3_600_000;
+    expect(committed(timeline.advance(laterMs))).toHaveLength(64);
+    expect(timeline.deadlineMs!).toBeLessThan(laterMs);
+    let calls = 1;
+    while (timeline.deadlineMs! <= laterMs) {
+      timeline.advance(laterMs);
+      calls += 1;
+    }
+    expect(calls).toBe(Math.ceil(1800 / 64));
+    expect(timeline.presentation().segments).toHaveLength(SETTINGS.windowMs / 2000);
+  });
+
   test('media with the same CMAF headers goes on air without a Period or discontinuity', () => {
     const { timeline } = opened();
     const index = timeline.nextNumber!;
