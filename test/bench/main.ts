@@ -75,17 +75,13 @@ async function main(): Promise<number> {
   const [processor] = cpus();
   console.log(`${cpus().length} x ${processor?.model ?? 'unknown'}, node ${process.version}, ${material.ffmpeg}`);
   let failed = 0;
-  try {
-    for (const name of names) {
-      try {
-        for (const line of (await BENCHES[name]?.(material, effort)) ?? []) console.log(textOf(line));
-      } catch (error) {
-        failed += 1;
-        console.log(`${name} | could not be measured | ${error instanceof Error ? error.message : String(error)}`);
-      }
+  for (const name of names) {
+    try {
+      for (const line of (await BENCHES[name]?.(material, effort)) ?? []) console.log(textOf(line));
+    } catch (error) {
+      failed += 1;
+      console.log(`${name} | could not be measured | ${error instanceof Error ? error.message : String(error)}`);
     }
-  } finally {
-    await material.remove();
   }
   return failed === 0 ? 0 : 1;
 }

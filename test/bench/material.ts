@@ -3,7 +3,8 @@
  * Nothing of it is committed. Invariant: a folder's clip is made once, so that all rounds get the same bytes.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,24 +15,19 @@ export interface Material {
   readonly ffmpeg: string;
   /** 20 s of 720p30 with a stereo tone, H.264 at 6 Mbit/s and AAC, an IDR every 2 s, as FLV. */
   readonly clip: string;
-  remove(): Promise<void>;
 }
 
 const CLIP_SECONDS = 20;
 
+/** The folder goes with the process. */
 export async function makeMaterial(): Promise<Material> {
   const located = await locateFfmpeg({ setting: undefined, environment: process.env });
   if (located.kind !== 'found') throw new Error(`${located.message}. ${located.hint}`);
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
-  const remove = () => rm(folder, { recursive: true, force: true });
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const clip = join(folder, 'clip.flv');
-  try {
-    await promisify(execFile)(located.path, [...clipArguments(), clip]);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return { folder, ffmpeg: located.path, clip, remove };
+  await promisify(execFile)(located.path, [...clipArguments(), clip]);
+  return { folder, ffmpeg: located.path, clip };
 }
 
 /** Noise of a camera's strength: without it every rung would be cheaper than any match. */
