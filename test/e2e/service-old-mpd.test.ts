@@ -25,7 +25,7 @@ test('a first publish at another rate: the numbers of the old MPD answer 200 for
   const now = mediaOf(await (await fetch(`${service.base}/manifest.mpd`)).text());
   expect(new Set(now).size).toBe(2);
   const changed = (await (await fetch(`${service.base}/180p/media.m3u8`)).text()).match(
-    /DISCONTINUITY\n[^]*?\/(\d+)\.m4s/,
+    /DISCONTINUITY\n[\s\S]*?\/(\d+)\.m4s/,
   )?.[1];
   const first = Number(changed);
   expect(first).toBeGreaterThan(0);
