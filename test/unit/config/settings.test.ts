@@ -57,7 +57,9 @@ describe('the limits of the RTMP port', () => {
 
   test('have safe defaults, and each that is written changes alone', async () => {
     expect((await good(undefined)).rtmp.limits).toEqual(defaults);
-    const { rtmp } = await good('rtmp: { port: 1936, limits: { connections: 500, idleSeconds: 3 } }\nchannels: { a: {} }\n');
+    const { rtmp } = await good(
+      'rtmp: { port: 1936, limits: { connections: 500, idleSeconds: 3 } }\nchannels: { a: {} }\n',
+    );
     expect(rtmp).toEqual({ host: '0.0.0.0', port: 1936, limits: { ...defaults, connections: 500, idleSeconds: 3 } });
   });
 
