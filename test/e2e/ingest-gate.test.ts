@@ -11,6 +11,8 @@ import type { PublishTag } from '../../src/ingest/child/publisher-session.ts';
 import { hashKeys } from '../../src/ingest/stream-keys.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { AUDIO, amf0, COMMAND, RtmpClient, VIDEO } from '../fakes/rtmp-client.ts';
+import { obsConversation } from '../rig/rtmp-conversations.ts';
+import { mutate } from '../rig/rtmp-mutations.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const SECRET = 'a-secret-nobody-shows';
@@ -95,6 +97,25 @@ it('no name is kept of the refused, the players, the lost and those that went', 
   for (let i = 0; i < 20; i++) await leave(await publishing());
   expect(Context.broadcasts.size).toBe(0);
   expect(Context.sessions.size).toBe(0);
+});
+
+it('no name is kept after 400 mutated publish conversations (seed 1), and the way in is open', async () => {
+  const conversation = obsConversation('live', KEY);
+  let next = 0;
+  const lane = async () => {
+    while (next < 400) {
+      const one = client();
+      one.socket.end(mutate([conversation], 1, next++));
+      await one.untilClosed(5_000);
+    }
+  };
+  const before = begun;
+  await Promise.all([lane(), lane(), lane(), lane()]);
+  expect(begun - before).toBeGreaterThan(40);
+  expect(ended.length).toBe(begun);
+  expect(Context.broadcasts.size).toBe(0);
+  expect(Context.sessions.size).toBe(0);
+  await leave(await publishing());
 });
 
 it('a refused publisher that goes on sending reaches nobody', async () => {
