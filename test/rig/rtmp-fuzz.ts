@@ -31,7 +31,8 @@ export interface FuzzReport {
   readonly sessions: number;
   /** Of them, those that got in. */
   readonly publishes: number;
-  readonly residentMb: { readonly early: number; readonly late: number };
+  /** Of the child, after each quarter of the sessions. */
+  readonly residentMb: readonly [number, number, number, number];
   readonly childStarts: number;
   readonly live: LiveReport;
   /** Feeds that were begun and never ended. */
@@ -59,13 +60,15 @@ export async function fuzzIngest(sessions: number): Promise<FuzzReport> {
     const conversations = [await target.record(), obsConversation('live', `${CHANNEL_MARK}?key=${SECRET}`)] as const;
     const [replayed] = [process.env['FUZZ_REPLAY']].filter((path) => path !== undefined && path !== '');
     if (replayed !== undefined) await target.session(readFileSync(replayed), 0);
-    const early = Math.min(1_000, Math.floor(sessions / 4));
     const startMs = performance.now();
-    await target.run([conversations[0], conversations[1]], seed, 0, early);
-    const earlyMb = await target.restingMb();
-    await target.run([conversations[0], conversations[1]], seed, early, sessions);
+    const quarter = async (part: number) => {
+      const at = (share: number) => Math.floor((sessions * share) / 4);
+      await target.run(conversations, seed, at(part - 1), at(part));
+      return target.restingMb();
+    };
+    const resident = [await quarter(1), await quarter(2), await quarter(3), await quarter(4)] as const;
     const seconds = (performance.now() - startMs) / 1000;
-    return await target.report({ seed, sessions, seconds, earlyMb });
+    return await target.report({ seed, sessions, seconds, residentMb: resident });
   } finally {
     await target.close();
     rmSync(folder, { recursive: true, force: true });
@@ -116,7 +119,7 @@ class Target {
 
   /** Sessions `from` to below `to`, LANES at a time, each lane on a name of its own. */
   async run(
-    conversations: readonly [Conversation, Conversation],
+    conversations: readonly [Conversation, ...Conversation[]],
     seed: number,
     from: number,
     to: number,
@@ -176,18 +179,18 @@ class Target {
       least = Math.min(least, residentMb(this.#childPid));
       await sleep(100);
     }
-    return least;
+    return Math.round(least);
   }
 
-  async report(run: { seed: number; sessions: number; seconds: number; earlyMb: number }): Promise<FuzzReport> {
-    const { seed, sessions, seconds, earlyMb } = run;
-    const late = await this.restingMb();
+  async report(run: Pick<FuzzReport, 'seed' | 'sessions' | 'seconds' | 'residentMb'>): Promise<FuzzReport> {
     await waitFor('every publish but the live one is over', () => this.#open === 1, 6_000).catch(() => undefined);
     const live = this.#live?.report();
     if (live === undefined) throw new Error('there was no live publisher');
     const report = {
-      ...{ seed, sessions, seconds: Math.round(seconds * 10) / 10, publishes: this.#publishes, live },
-      residentMb: { early: Math.round(earlyMb), late: Math.round(late) },
+      ...run,
+      seconds: Math.round(run.seconds * 10) / 10,
+      publishes: this.#publishes,
+      live,
       childStarts: await this.#childStarts(),
       feedsLeft: this.#open - 1,
     };
