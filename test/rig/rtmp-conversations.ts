@@ -130,7 +130,7 @@ interface Assembly {
 }
 
 /** RTMP 5.3.1, for honest bytes only; a cut message at the end is left out. */
-export function readMessages(bytes: Buffer): RtmpMessage[] {
+function readMessages(bytes: Buffer): RtmpMessage[] {
   const streams = new Map<number, Assembly>();
   const messages: RtmpMessage[] = [];
   let chunkSize = 128;

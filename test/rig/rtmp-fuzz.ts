@@ -39,7 +39,7 @@ export interface FuzzReport {
   readonly feedsLeft: number;
 }
 
-export interface LiveReport {
+interface LiveReport {
   readonly frames: number;
   readonly expectedFrames: number;
   /** Frames that are not the next one of the clip. */

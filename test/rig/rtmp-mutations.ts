@@ -5,14 +5,14 @@
 import { type AmfValue, amf0, COMMAND, SET_CHUNK_SIZE } from '../fakes/rtmp-client.ts';
 import { type Conversation, type RtmpMessage, writeMessages } from './rtmp-conversations.ts';
 
-export interface Random {
+interface Random {
   /** A whole number from 0 to below `n`. */
   below(n: number): number;
   pick<T>(values: readonly [T, ...T[]]): T;
 }
 
 /** mulberry32. */
-export function seededRandom(seed: number): Random {
+function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;
