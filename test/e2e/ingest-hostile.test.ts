@@ -429,7 +429,11 @@ describe('the gate', () => {
     const feed = feeds.at(-1) as Feed;
     one.socket.pause();
     // RTMP 7.1.7: each ping request of 18 bytes asks for a reply of 18.
-    const pings = Buffer.concat(Array.from({ length: 3_600 }, () => message(4, hex('0006 00000000'), 0, 2, 0, 128)));
+    const pings = Buffer.concat([
+      ...Array.from({ length: 3_600 }, () => message(4, hex('0006 00000000'), 0, 2, 0, 128)),
+      // It is not idle meanwhile.
+      message(AUDIO, hex('af001190'), 0, 4, 1, 128),
+    ]);
     const isOver = () => {
       if (one.socket.writableLength < 1_000_000) one.socket.write(pings);
       return ends.has(feed);
