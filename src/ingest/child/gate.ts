@@ -44,7 +44,7 @@ export class Gate implements SessionHost {
     this.#listener = listener;
     this.#limits = limits;
     this.#clock = clock;
-    this.#guesses = new GuessDelay(limits.guessDelayMs);
+    this.#guesses = new GuessDelay(limits.guessDelayMs, limits.handshakeTimeoutMs);
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
   }
 

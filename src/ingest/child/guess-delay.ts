@@ -5,19 +5,20 @@
  */
 
 const MOST_ADDRESSES = 1024;
-/** Well within the handshake's deadline. */
 const LONGEST_DELAY_MS = 2_000;
 const FORGOTTEN_AFTER_MS = 10_000;
 const MOST_DOUBLINGS = 10;
 
 export class GuessDelay {
   readonly #firstMs: number;
+  readonly #longestMs: number;
   /** In the order of the last wrong key. */
   readonly #wrong = new Map<string, { count: number; lastUs: number }>();
 
-  /** `firstMs` is the wait after one wrong key; 0 never waits. */
-  constructor(firstMs: number) {
+  /** `firstMs` is the wait after one wrong key; 0 never waits. Half of `deadlineMs` at most is waited, or the right key would not get in either. */
+  constructor(firstMs: number, deadlineMs: number) {
     this.#firstMs = firstMs;
+    this.#longestMs = Math.min(LONGEST_DELAY_MS, deadlineMs / 2);
   }
 
   /** A wrong key came from there. */
@@ -34,7 +35,7 @@ export class GuessDelay {
   delayMs(address: string, nowUs: number): number {
     const known = this.#known(address, nowUs);
     if (known === undefined) return 0;
-    return Math.min(LONGEST_DELAY_MS, this.#firstMs * 2 ** Math.min(known.count - 1, MOST_DOUBLINGS));
+    return Math.min(this.#longestMs, this.#firstMs * 2 ** Math.min(known.count - 1, MOST_DOUBLINGS));
   }
 
   #known(address: string, nowUs: number): { readonly count: number } | undefined {

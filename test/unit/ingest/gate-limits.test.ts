@@ -46,7 +46,7 @@ describe('GuessDelay', () => {
   const second = 1_000_000;
 
   it('makes an address wait longer after each wrong key, two seconds at most, and nobody else', () => {
-    const delay = new GuessDelay(100);
+    const delay = new GuessDelay(100, 5_000);
     expect(delay.delayMs('a', 0)).toBe(0);
     const waits = Array.from({ length: 8 }, () => {
       delay.refused('a', second);
@@ -57,7 +57,7 @@ describe('GuessDelay', () => {
   });
 
   it('forgets an address ten seconds after its last wrong key', () => {
-    const delay = new GuessDelay(100);
+    const delay = new GuessDelay(100, 5_000);
     delay.refused('a', 0);
     delay.refused('a', 5 * second);
     expect(delay.delayMs('a', 15 * second)).toBe(200);
@@ -67,15 +67,21 @@ describe('GuessDelay', () => {
   });
 
   it('remembers 1024 addresses, the last ones', () => {
-    const delay = new GuessDelay(100);
+    const delay = new GuessDelay(100, 5_000);
     for (let i = 0; i <= 1024; i++) delay.refused(String(i), i);
     expect(delay.delayMs('0', 2_000)).toBe(0);
     expect(delay.delayMs('1', 2_000)).toBe(100);
     expect(delay.delayMs('1024', 2_000)).toBe(100);
   });
 
+  it('waits half of the handshake deadline at most, so that the right key still gets in', () => {
+    const delay = new GuessDelay(100, 1_000);
+    for (let i = 0; i < 9; i++) delay.refused('a', 0);
+    expect(delay.delayMs('a', 0)).toBe(500);
+  });
+
   it('never waits where it is switched off', () => {
-    const delay = new GuessDelay(0);
+    const delay = new GuessDelay(0, 5_000);
     delay.refused('a', 0);
     expect(delay.delayMs('a', 0)).toBe(0);
   });
