@@ -6,7 +6,7 @@ import { Channel } from './channel/channel.ts';
 import type { ChannelDirectory } from './channel/view.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
 import { watchLadders } from './config/ladder-watch.ts';
-import type { ChannelSettings, Settings } from './config/model.ts';
+import type { ChannelSettings, RtmpLimitSettings, Settings } from './config/model.ts';
 import { openControl } from './control/server.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
@@ -112,6 +112,7 @@ function openIngest(
 ) {
   return openRtmpIngest({
     ...settings.rtmp,
+    limits: rtmpLimitsOf(settings.rtmp.limits),
     keys: settings.channels.map(({ id, keys }) => ({ channel: id, secrets: keys.map(({ secret }) => secret) })),
     log,
     clock,
@@ -119,6 +120,23 @@ function openIngest(
     onFeed: (feed) => deliver(feed, channels.get(feed.identity.channel)),
     onRefused: (reason) => metrics.refusals.inc({ reason }),
   });
+}
+
+/** Settings have the figures somebody may want to change; what follows from them follows here. */
+function rtmpLimitsOf(limits: RtmpLimitSettings) {
+  const handshakeTimeoutMs = limits.handshakeSeconds * 1000;
+  return {
+    maxMediaBytes: limits.messageBytes,
+    maxAssemblyBytes: limits.messageBytes * 3,
+    maxChunkStreams: limits.chunkStreams,
+    maxConnections: limits.connections,
+    maxConnectionsPerAddress: limits.connectionsPerAddress,
+    maxNames: limits.names,
+    bytesPerSecond: limits.bytesPerSecond,
+    handshakeTimeoutMs,
+    publishTimeoutMs: handshakeTimeoutMs * 2,
+    idleTimeoutMs: limits.idleSeconds * 1000,
+  };
 }
 
 async function closeChannels(channels: ReadonlyMap<string, Channel>): Promise<void> {

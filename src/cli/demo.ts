@@ -26,7 +26,7 @@ interface DemoPush {
 
 /** The demo is there to be seen: where a default port is taken, the next free one serves as well. */
 async function withFreePorts(settings: Settings, args: Arguments, say: (line: string) => void): Promise<Settings> {
-  const moved = { http: settings.http, rtmp: settings.rtmp, control: settings.control };
+  const ports = { http: settings.http.port, rtmp: settings.rtmp.port, control: settings.control.port };
   const flags = { http: 'port', rtmp: 'rtmp-port', control: 'control-port' } as const;
   const taken: number[] = [];
   for (const name of ['http', 'rtmp', 'control'] as const) {
@@ -34,9 +34,14 @@ async function withFreePorts(settings: Settings, args: Arguments, say: (line: st
     const free = args.text(flags[name]) === undefined ? await freePortNear(host, port, taken) : port;
     if (free !== port) say(`Port ${port} is in use: ${name} listens on ${free === 0 ? 'any free one' : free} instead.`);
     taken.push(free);
-    moved[name] = { host, port: free };
+    ports[name] = free;
   }
-  return { ...settings, ...moved };
+  return {
+    ...settings,
+    http: { ...settings.http, port: ports.http },
+    rtmp: { ...settings.rtmp, port: ports.rtmp },
+    control: { ...settings.control, port: ports.control },
+  };
 }
 
 /** Pushes until it is stopped; a push that ends is started again, and said. */

@@ -72,9 +72,28 @@ export interface Listen {
   readonly port: number;
 }
 
+/** Bounds of the RTMP port; each has a safe default. */
+export interface RtmpLimitSettings {
+  /** One audio or video message. */
+  readonly messageBytes: number;
+  /** RTMP chunk streams of one connection. */
+  readonly chunkStreams: number;
+  readonly connections: number;
+  /** From one IPv4 address, or one IPv6 /64. */
+  readonly connectionsPerAddress: number;
+  /** Stream names being published to at once. */
+  readonly names: number;
+  /** Of one connection, sustained; a faster publisher is slowed down, not ended. */
+  readonly bytesPerSecond: number;
+  /** From accept to `connect`; twice that to an admitted publish. */
+  readonly handshakeSeconds: number;
+  /** A publisher without media for so long is ended and its name is free. */
+  readonly idleSeconds: number;
+}
+
 export interface Settings {
   readonly http: Listen;
-  readonly rtmp: Listen;
+  readonly rtmp: Listen & { readonly limits: RtmpLimitSettings };
   readonly control: Listen;
   /** undefined: nothing is kept (`--data none`). */
   readonly dataDirectory: string | undefined;

@@ -70,14 +70,40 @@ function duration(minimumMs: number, maximumMs: number, example: string) {
     });
 }
 
+const listenShape = (defaultHost: string, defaultPort: number) =>
+  z.strictObject({
+    host: hostSchema.default(defaultHost),
+    port: portSchema.prefault(defaultPort),
+  });
+
 const listen = (defaultHost: string, defaultPort: number) =>
-  z
-    .strictObject({
-      host: hostSchema.default(defaultHost),
-      port: portSchema.prefault(defaultPort),
-    })
+  listenShape(defaultHost, defaultPort)
     .prefault({})
     .meta({ title: `a mapping such as { port: ${defaultPort} }` });
+
+const whole = (least: number, most: number, example: number) =>
+  z
+    .int()
+    .min(least)
+    .max(most)
+    .meta({ title: `a whole number from ${least} to ${most}, for example ${example}` })
+    .default(example);
+
+/** What a stranger at the RTMP port, and a publisher that was let in, may cost. */
+const rtmpLimitsSchema = z
+  .strictObject({
+    messageBytes: whole(65_536, 16_777_215, 8_388_608),
+    chunkStreams: whole(4, 64, 16),
+    connections: whole(1, 4096, 128),
+    connectionsPerAddress: whole(1, 4096, 16),
+    names: whole(1, 1024, 64),
+    bytesPerSecond: whole(125_000, 1_250_000_000, 12_500_000),
+    handshakeSeconds: whole(1, 60, 5),
+    // A publisher that stops sending but stays must be out within 10 s.
+    idleSeconds: whole(1, 9, 8),
+  })
+  .prefault({})
+  .meta({ title: 'a mapping such as { connections: 128 }' });
 
 const keysSchema = z
   .record(
@@ -104,7 +130,10 @@ const channelSchema = z
 export const settingsFileSchema = z
   .strictObject({
     http: listen('0.0.0.0', 8080),
-    rtmp: listen('0.0.0.0', 1935),
+    rtmp: listenShape('0.0.0.0', 1935)
+      .extend({ limits: rtmpLimitsSchema })
+      .prefault({})
+      .meta({ title: 'a mapping such as { port: 1935 }' }),
     // Metrics, the console and the API have another trust than the media: loopback unless told otherwise.
     control: listen('127.0.0.1', 8081),
     data: pathSchema.optional().meta({ title: 'a folder, or none to keep nothing' }),

@@ -130,7 +130,7 @@ function isSecretPath(path: readonly PropertyKey[]): boolean {
   return path[0] === 'channels' && path[2] === 'keys';
 }
 
-function listensOf({ file, overrides }: Layers): { http: Listen; rtmp: Listen; control: Listen } {
+function listensOf({ file, overrides }: Layers): Pick<Settings, 'http' | 'rtmp' | 'control'> {
   const listen = (written: Listen, prefix: '' | 'rtmp-' | 'control-'): Listen => {
     const port = overrides.values.get(`${prefix}port`)?.text;
     return {
@@ -138,7 +138,8 @@ function listensOf({ file, overrides }: Layers): { http: Listen; rtmp: Listen; c
       port: port === undefined ? written.port : Number(port),
     };
   };
-  return { http: listen(file.http, ''), rtmp: listen(file.rtmp, 'rtmp-'), control: listen(file.control, 'control-') };
+  const rtmp = { ...listen(file.rtmp, 'rtmp-'), limits: file.rtmp.limits };
+  return { http: listen(file.http, ''), rtmp, control: listen(file.control, 'control-') };
 }
 
 function dataDirectoryOf({ file, fileDirectory, overrides, cwd, env }: Layers): string | undefined {

@@ -7,6 +7,7 @@ import type { KeyTable } from './stream-keys.ts';
 
 const REFUSAL_REASONS = [
   'too-many-connections',
+  'too-many-names',
   'timeout',
   'protocol',
   'unknown-application',

@@ -15,6 +15,7 @@ import { RtmpChildProcess } from './child-process.ts';
 import { FeedLink } from './feed-link.ts';
 import type { FromChild, RefusalReason, ToChild } from './link-messages.ts';
 import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { hashKeys, type KeyTable } from './stream-keys.ts';
 
 export interface RtmpIngestOptions {
@@ -53,6 +54,7 @@ class ChildBackedIngest implements RtmpIngest {
   #keys: KeyTable;
   #port: number;
   #child: RtmpChildProcess | undefined;
+  readonly #refusals = new RefusalLog();
   #failures = 0;
   #startedUs = 0;
   #closing = false;
@@ -128,15 +130,22 @@ class ChildBackedIngest implements RtmpIngest {
         this.#feeds.get(message.id)?.publishEnded(message.reason, message.detail);
         return;
       case 'refused':
-        this.#options.log.warn(
-          { code: 'PUBLISH_REFUSED', reason: message.reason, address: message.address },
-          'rtmp connection refused',
-        );
-        this.#options.onRefused(message.reason);
+        this.#refused(message.reason, message.address);
         return;
       case 'pong':
         return;
     }
+  }
+
+  #refused(reason: RefusalReason, address: string): void {
+    const { clock, log, onRefused } = this.#options;
+    const unsaid = this.#refusals.refused(reason, clock.monotonicUs());
+    if (unsaid !== undefined)
+      log.warn(
+        { code: 'PUBLISH_REFUSED', reason, address, ...(unsaid > 0 ? { unsaid } : {}) },
+        'rtmp connection refused',
+      );
+    onRefused(reason);
   }
 
   #onListening(port: number): void {

@@ -14,6 +14,7 @@
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played
  *   memory                    MB of one more channel above the bytes of its window
  *   origin                    requests a second beside nginx with the same bytes in files (needs nginx and wrk)
+ *   ingest                    CPU of the RTMP child for one publish at 6 and 20 Mbit/s, beside node-media-server alone
  *   encode                    CPU of ffmpeg with its CMAF outputs beside the same without
  *
  * Linux alone (/proc). On a machine with other work to do look at the spread, not at the median.
@@ -24,6 +25,7 @@ import { parseArgs } from 'node:util';
 import { run as cmaf } from './cmaf.ts';
 import { run as cpu } from './cpu.ts';
 import { run as encode } from './encode.ts';
+import { run as ingest } from './ingest.ts';
 import { type BenchLine, textOf } from './line.ts';
 import { HEAVY_LADDER, type Material, makeMaterial, writeLadder } from './material.ts';
 import { run as memory } from './memory.ts';
@@ -53,6 +55,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   publish: (material, { rounds }) => publish(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 3),
+  ingest: (material, { rounds, quick }) => ingest(material, rounds, quick ? 3 : 8),
   encode: (_, { rounds }) => encode(rounds),
 };
 

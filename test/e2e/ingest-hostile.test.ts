@@ -1,10 +1,37 @@
+/**
+ * What node-media-server lets strangers do, and that the gate does not: the real bytes over a socket, against the child process.
+ *
+ *   known defect of the library                                  test (here, or in the file named)
+ *   1  process death: bad tcUrl, no command object, publish      'the RTMP child survives the packet that ...'
+ *      without name, unknown AMF type, empty or zero Set Chunk
+ *      Size, deep nesting, giant array, zero-length message,
+ *      stamps beyond 2^32
+ *      ... and a resumed publish at the end of the stamps        ingest-gate: 'a second publish of the same address ...'
+ *   2  media of a player, of a second publisher                  'refuses a player ...', 'refuses a second publisher ...'
+ *   3  a refusal is a FIN, Start before authorisation            'refuses a wrong key before any Start ...', ingest-gate: 'a refused publisher ...'
+ *   4  donePublish 30 s late, shifted stamps on return           'frees the channel within a second ...', ingest-gate: 'a second publish ...'
+ *   5  half-open, stalled or silent publishers stay              'drops a peer that is silent ...', 'ends a publisher that stays ...'
+ *   6  a slow reader grows the heap                              'holds a publisher ...', 'closes a publisher whose feed ...', 'drops a peer that never reads ...'
+ *   7  1 GB from 9 KB of headers, idle connections, slow          'declares a gigabyte ...', 'bounds the connections ...',
+ *      handshakes                                                'drops a handshake that comes byte by byte'
+ *   8  two publishes on one connection, names kept for ever      'ends a connection that publishes twice ...', ingest-gate: 'no name is kept ...'
+ *   9  listen errors end the process, one instance a process     'rejects a port in use ...', 'runs twice in one process'
+ *   10 store and signal handlers of its own                      ingest-gate: 'takes no signal, opens no store ...'
+ *   11 delta stamps after 49.7 days, desync by empty messages,   'sums stamps beyond 2^32 ...', 'has no bytes ...',
+ *      GOP cache, log on stdout                                  ingest-gate: 'keeps no pictures', 'writes nothing ...'
+ *   12 E-RTMP packets stored as an audio header                  ingest-gate: 'packets of Enhanced RTMP ...'
+ *   Limits of the settings: ingest-limits. Everything else a peer may say: ingest-fuzz.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RefusalReason } from '../../src/ingest/link-messages.ts';
 import type { Feed, FeedEnd, RtmpIngest } from '../../src/ingest/model.ts';
 import { openRtmpIngest } from '../../src/ingest/rtmp-ingest.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { openLog } from '../../src/system/log.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
+import { residentMb } from '../bench/process-tree.ts';
+import { keptLog } from '../fakes/control-quiet-log.ts';
 import { AUDIO, amf0, COMMAND, DATA, message, RtmpClient, SET_CHUNK_SIZE, VIDEO } from '../fakes/rtmp-client.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -12,6 +39,7 @@ const KEY = 'match?key=secret';
 
 let ingest: RtmpIngest;
 const metrics = openMetrics();
+const log = keptLog();
 const feeds: Feed[] = [];
 const ends = new Map<Feed, FeedEnd>();
 const refused: RefusalReason[] = [];
@@ -25,6 +53,12 @@ function client(): RtmpClient {
 
 async function childStarts(): Promise<number> {
   return (await metrics.rtmpChildStarts.get()).values[0]?.value ?? 0;
+}
+
+function childPid(): number {
+  const said = log.lines.findLast(({ message: text }) => text === 'rtmp listening')?.fields as { pid?: number };
+  if (said?.pid === undefined) throw new Error('the child did not say that it listens');
+  return said.pid;
 }
 
 /** A publisher gets in and its tag arrives: the child is alive and the key is free. */
@@ -50,8 +84,9 @@ beforeAll(async () => {
       idleTimeoutMs: 1_200,
       fullPipeMs: 1_500,
       maxConnectionsPerAddress: 12,
+      guessDelayMs: 20,
     },
-    log: openLog('silent'),
+    log,
     clock: systemClock(),
     metrics,
     onFeed: (feed) => {
@@ -104,7 +139,17 @@ describe('the RTMP child survives the packet that', () => {
     [
       'is an empty Set Chunk Size (RTMP 5.4.1)',
       () => client().handshake(),
-      (one) => one.send(SET_CHUNK_SIZE, Buffer.alloc(0), 0, 2).send(SET_CHUNK_SIZE, hex('00000000'), 0, 2),
+      (one) => one.send(SET_CHUNK_SIZE, Buffer.alloc(0), 0, 2).send(COMMAND, Buffer.from([0x7f])),
+    ],
+    [
+      'sets the chunk size to zero (RTMP 5.4.1)',
+      () => client().handshake(),
+      (one) => one.send(SET_CHUNK_SIZE, hex('00000000'), 0, 2),
+    ],
+    [
+      'sets the chunk size beyond 31 bits (RTMP 5.4.1)',
+      () => client().handshake(),
+      (one) => one.send(SET_CHUNK_SIZE, hex('80000000'), 0, 2),
     ],
     ['nests AMF deeply', () => client().handshake(), (one) => one.send(COMMAND, nested)],
     [
@@ -141,6 +186,34 @@ describe('the RTMP child survives the packet that', () => {
     for (let csid = 3; csid < 60; csid++)
       one.socket.write(Buffer.concat([Buffer.from([csid]), hex('000000 00ff00 14 00000000'), Buffer.alloc(128)]));
     await one.untilClosed();
+    await expectWorking();
+  });
+
+  it.each<[string, () => Promise<RtmpClient>, number]>([
+    ['a stranger', () => client().handshake(), COMMAND],
+    ['a publisher', () => publishing(), VIDEO],
+  ])('declares a gigabyte in 9 kB of headers, as %s', async (_who, prepare, type) => {
+    const before = residentMb(childPid());
+    let most = before;
+    const attackers = await Promise.all(type === VIDEO ? [prepare()] : Array.from({ length: 8 }, prepare));
+    for (const one of attackers)
+      for (let csid = 64; csid < 128; csid++)
+        one.socket.write(
+          Buffer.concat([
+            Buffer.from([0, csid - 64]),
+            hex('000000 ffffff'),
+            Buffer.from([type]),
+            hex('01000000'),
+            Buffer.alloc(128),
+          ]),
+        );
+    const isOver = () => {
+      most = Math.max(most, residentMb(childPid()));
+      return attackers.every((one) => one.closed);
+    };
+    await attackers[0]?.until(isOver, 3_000);
+    // Garbage of earlier tests may come and go; the attack is 1075 MB a connection.
+    expect(most - before).toBeLessThan(48);
     await expectWorking();
   });
 
@@ -305,4 +378,145 @@ describe('the gate', () => {
     await one.until(() => ends.get(feed) === 'closed', 1_500);
     await expectWorking();
   });
+
+  it('ends a connection that publishes twice, and the channel is free', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    one.send(COMMAND, amf0('publish', 4, null, 'other?key=secret', 'live'), 0, 3, 1);
+    await one.untilClosed(1_000);
+    await one.until(() => ends.get(feed) === 'protocol');
+    await expectWorking();
+  });
+
+  it('ends a publisher that stays but stops sending, although it answers and talks, and the channel is free', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    one.send(AUDIO, hex('af001190'), 0, 4, 1);
+    const talk = setInterval(() => {
+      one.send(DATA, amf0('@setDataFrame', 'onMetaData', { a: 1 }), 0, 5, 1).send(VIDEO, Buffer.alloc(0), 0, 6, 1);
+    }, 50);
+    try {
+      await one.untilClosed(3_000);
+    } finally {
+      clearInterval(talk);
+    }
+    expect(ends.get(feed)).toBe('idle');
+    await expectWorking();
+  });
+
+  it('drops a handshake that comes byte by byte', async () => {
+    const one = client();
+    one.socket.write(Buffer.from([3]));
+    const drip = setInterval(() => one.socket.write(Buffer.from([0])), 50);
+    try {
+      await one.untilClosed(2_000);
+    } finally {
+      clearInterval(drip);
+    }
+    expect(refused.at(-1)).toBe('timeout');
+  });
+
+  it('drops a stranger that says too much before it publishes', async () => {
+    const one = await connected();
+    const chatter = message(COMMAND, amf0('getStreamLength', 4, null, 'x'.repeat(30_000)), 0, 3, 0, 128);
+    for (let i = 0; i < 12; i++) one.socket.write(chatter);
+    await one.untilClosed(1_000);
+    expect(refused.at(-1)).toBe('protocol');
+  });
+
+  it('drops a peer that never reads its replies', async () => {
+    const one = await publishing();
+    const feed = feeds.at(-1) as Feed;
+    one.socket.pause();
+    // RTMP 7.1.7: each ping request of 18 bytes asks for a reply of 18.
+    const pings = Buffer.concat([
+      ...Array.from({ length: 3_600 }, () => message(4, hex('0006 00000000'), 0, 2, 0, 128)),
+      // It is not idle meanwhile.
+      message(AUDIO, hex('af001190'), 0, 4, 1, 128),
+    ]);
+    const isOver = () => {
+      if (one.socket.writableLength < 1_000_000) one.socket.write(pings);
+      return ends.has(feed);
+    };
+    await one.until(isOver, 20_000);
+    expect(ends.get(feed)).toBe('protocol');
+    one.destroy();
+    await expectWorking();
+  });
+
+  it('makes an address wait that has a wrong key behind it, and no other one', async () => {
+    const own = await openIngest(0, 600);
+    try {
+      const shake = async (address: string) => {
+        const from = performance.now();
+        const one = await new RtmpClient(own.port, address).handshake();
+        one.destroy();
+        return performance.now() - from;
+      };
+      const guesser = await new RtmpClient(own.port, '127.0.0.9').publish('match?key=guessed');
+      await guesser.untilClosed(1_000);
+      const [elsewhere, there] = await Promise.all([shake('127.0.0.8'), shake('127.0.0.9')]);
+      expect(there).toBeGreaterThan(580);
+      expect(elsewhere).toBeLessThan(500);
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('rejects a port in use with what to do, and the process lives on', async () => {
+    await expect(openIngest(ingest.port)).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      hint: expect.stringContaining('--rtmp-port'),
+    });
+    await expectWorking();
+  });
+
+  it('runs twice in one process', async () => {
+    const second = await openIngest(0);
+    try {
+      const there = await new RtmpClient(second.port).publish(KEY);
+      expect(there.said('NetStream.Publish.Start')).toBe(true);
+      const here = await publishing();
+      expect(here.said('NetStream.Publish.Start')).toBe(true);
+      for (const one of [there, here]) one.destroy();
+      await here.until(() => ends.has(feeds.at(-1) as Feed));
+    } finally {
+      await second.close();
+    }
+    await expectWorking();
+  });
+
+  it('has shown no secret, right or wrong, in a log line, to the child or to the system', async () => {
+    const words = ['a-guessed-word', 'secret-of-the-other'];
+    const one = await client().publish(`match?key=${words[0]}`);
+    ingest.setKeys([{ channel: 'match', secrets: ['secret', words[1] ?? ''] }]);
+    const two = await client().publish(`match?key=${words[1]}`);
+    expect(two.said('NetStream.Publish.Start')).toBe(true);
+    await sleep(100);
+    const pid = childPid();
+    const seen = [
+      JSON.stringify(log.lines),
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+      readFileSync(`/proc/${pid}/environ`, 'utf8'),
+      one.received.toString('latin1'),
+      two.received.toString('latin1'),
+    ].join('\n');
+    expect(seen).toContain('PUBLISH_REFUSED');
+    for (const word of words) expect(seen).not.toContain(word);
+    two.destroy();
+  });
 });
+
+function openIngest(port: number, guessDelayMs = 0): Promise<RtmpIngest> {
+  return openRtmpIngest({
+    host: '127.0.0.1',
+    port,
+    keys: [{ channel: 'match', secrets: ['secret'] }],
+    limits: { guessDelayMs },
+    log: keptLog(),
+    clock: systemClock(),
+    metrics: openMetrics(),
+    onFeed: () => undefined,
+    onRefused: () => undefined,
+  });
+}

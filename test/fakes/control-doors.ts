@@ -29,7 +29,20 @@ export interface FakeDoors extends Doors {
 export function fakeSettings(changes: Partial<Settings> = {}): Settings {
   return {
     http: { host: '0.0.0.0', port: 0 },
-    rtmp: { host: '0.0.0.0', port: 0 },
+    rtmp: {
+      host: '0.0.0.0',
+      port: 0,
+      limits: {
+        messageBytes: 8_388_608,
+        chunkStreams: 16,
+        connections: 128,
+        connectionsPerAddress: 16,
+        names: 64,
+        bytesPerSecond: 12_500_000,
+        handshakeSeconds: 5,
+        idleSeconds: 8,
+      },
+    },
     control: { host: '127.0.0.1', port: 0 },
     dataDirectory: undefined,
     ffmpegPath: undefined,

@@ -42,8 +42,9 @@ export class RtmpClient {
   closed = false;
   chunkSize = 128;
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  /** Any address of 127.0.0.0/8 may be the client's own. */
+  constructor(port: number, localAddress = '127.0.0.1') {
+    this.socket = connect({ port, host: '127.0.0.1', localAddress });
     this.socket.on('data', (bytes) => {
       this.received = Buffer.concat([this.received, bytes]);
     });

@@ -72,7 +72,8 @@ function guardAllocation(rtmp: LibraryRtmp, limits: RtmpLimits, mayPublish: () =
       throw new RtmpProtocolError('a message is too large');
     let assembly = length;
     for (const other of rtmp.inPackets.values()) if (other !== message) assembly += other.capacity;
-    if (assembly > limits.maxAssemblyBytes) throw new RtmpProtocolError('too many large messages under way');
+    const most = mayPublish() ? limits.maxAssemblyBytes : 2 * limits.maxCommandBytes;
+    if (assembly > most) throw new RtmpProtocolError('too many large messages under way');
     // RTMP 5.3.1.3: stamps are modulo 2^32; the library would drop everything after 49.7 days.
     message.clock %= 2 ** 32;
     allocate();

@@ -7,6 +7,8 @@ import type { Clock } from '../../system/clock.ts';
 import { randomId } from '../../system/ids.ts';
 import type { PublishEndReason, RefusalReason } from '../link-messages.ts';
 import { admitStreamName, type KeyTable } from '../stream-keys.ts';
+import { addressGroup } from './address-group.ts';
+import { GuessDelay } from './guess-delay.ts';
 import type { RtmpLimits } from './limits.ts';
 import { type Admission, PublisherSession, type PublishTag, type SessionHost } from './publisher-session.ts';
 
@@ -31,6 +33,7 @@ export class Gate implements SessionHost {
   readonly #server: Server;
   readonly #sessions = new Set<PublisherSession>();
   readonly #perAddress = new Map<string, number>();
+  readonly #guesses: GuessDelay;
   /** By channel; taken at admission, freed when the session ends. */
   readonly #publishes = new Map<string, Publish>();
   readonly #listener: GateListener;
@@ -41,6 +44,7 @@ export class Gate implements SessionHost {
     this.#listener = listener;
     this.#limits = limits;
     this.#clock = clock;
+    this.#guesses = new GuessDelay(limits.guessDelayMs, limits.handshakeTimeoutMs);
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
   }
 
@@ -70,9 +74,13 @@ export class Gate implements SessionHost {
 
   admit(session: PublisherSession, streamName: string): Admission {
     const verdict = admitStreamName(this.#keys, streamName);
-    if (verdict.kind === 'refused') return verdict;
+    if (verdict.kind === 'refused') {
+      this.#guesses.refused(session.group, this.#clock.monotonicUs());
+      return verdict;
+    }
     const { channel } = verdict;
     if (this.#publishes.has(channel)) return { kind: 'refused', reason: 'already-publishing' };
+    if (this.#publishes.size >= this.#limits.maxNames) return { kind: 'refused', reason: 'too-many-names' };
     const id = randomId();
     this.#publishes.set(channel, { id, channel, session });
     return { kind: 'admitted', channel, id };
@@ -110,21 +118,23 @@ export class Gate implements SessionHost {
       socket.destroy(); // Gone before it was accepted.
       return;
     }
-    const fromAddress = this.#perAddress.get(address) ?? 0;
+    const group = addressGroup(address);
+    const fromAddress = this.#perAddress.get(group) ?? 0;
     if (this.#sessions.size >= this.#limits.maxConnections || fromAddress >= this.#limits.maxConnectionsPerAddress) {
       socket.on('error', () => socket.destroy());
       socket.destroy();
       this.#listener.onRefused('too-many-connections', address);
       return;
     }
-    this.#perAddress.set(address, fromAddress + 1);
-    const session = new PublisherSession(socket, this, this.#limits, this.#clock);
+    this.#perAddress.set(group, fromAddress + 1);
+    const session = new PublisherSession(socket, group, this, this.#limits, this.#clock);
     this.#sessions.add(session);
+    session.waitFor(this.#guesses.delayMs(group, this.#clock.monotonicUs()));
     socket.on('close', () => {
       this.#sessions.delete(session);
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
+      const left = (this.#perAddress.get(group) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(group, left);
+      else this.#perAddress.delete(group);
     });
   }
 

@@ -4,9 +4,17 @@
  */
 
 export interface RtmpLimits {
-  /** Connections at once, in all and from one address. */
+  /** Connections at once, in all and from one address (of IPv6: one /64). */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  /** Stream names being published to at once. */
+  readonly maxNames: number;
+  /** What one connection may send, sustained; a faster publisher is read more slowly. */
+  readonly bytesPerSecond: number;
+  /** What anybody may send before being let in; encoders need 5 kB. */
+  readonly maxStrangerBytes: number;
+  /** How long an address waits after its first wrong key, doubled by each further one; 0 is never. */
+  readonly guessDelayMs: number;
   /** From accept to a complete handshake and `connect`. */
   readonly handshakeTimeoutMs: number;
   /** From accept to an admitted publish. */
@@ -31,9 +39,13 @@ export interface RtmpLimits {
 export const DEFAULT_RTMP_LIMITS: RtmpLimits = {
   maxConnections: 128,
   maxConnectionsPerAddress: 16,
+  maxNames: 64,
+  bytesPerSecond: 12_500_000,
+  maxStrangerBytes: 256 * 1024,
+  guessDelayMs: 100,
   handshakeTimeoutMs: 5_000,
   publishTimeoutMs: 10_000,
-  idleTimeoutMs: 10_000,
+  idleTimeoutMs: 8_000,
   maxCommandBytes: 64 * 1024,
   maxMediaBytes: 8 * 1024 * 1024,
   maxAssemblyBytes: 24 * 1024 * 1024,

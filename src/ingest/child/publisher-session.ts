@@ -10,6 +10,7 @@ import type { PublishEndReason, RefusalReason } from '../link-messages.ts';
 import { guardChunks, RtmpProtocolError } from './chunk-guard.ts';
 import { type InvokeMessage, type LibraryPacket, type LibrarySession, openSession } from './library.ts';
 import type { RtmpLimits } from './limits.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 const APPLICATION = 'live';
 const RTMP_VERSION = 3;
@@ -56,6 +57,8 @@ class SessionOver extends Error {}
 
 export class PublisherSession {
   readonly address: string;
+  /** Whom this connection is counted to. */
+  readonly group: string;
   readonly acceptedUs: number;
   #state: State = 'new';
   #arrivalUs: number;
@@ -63,14 +66,17 @@ export class PublisherSession {
   #inBytes = 0;
   #acknowledgedBytes = 0;
   #paused = false;
+  #waiting = false;
   #ended = false;
   readonly #session: LibrarySession;
   readonly #socket: Socket;
   readonly #host: SessionHost;
   readonly #limits: RtmpLimits;
   readonly #clock: Clock;
+  readonly #bucket: TokenBucket;
 
-  constructor(socket: Socket, host: SessionHost, limits: RtmpLimits, clock: Clock) {
+  constructor(socket: Socket, group: string, host: SessionHost, limits: RtmpLimits, clock: Clock) {
+    this.group = group;
     this.#socket = socket;
     this.#host = host;
     this.#limits = limits;
@@ -78,6 +84,7 @@ export class PublisherSession {
     this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     this.acceptedUs = clock.monotonicUs();
     this.#arrivalUs = this.acceptedUs;
+    this.#bucket = new TokenBucket(limits.bytesPerSecond, this.acceptedUs);
     this.#session = openSession(socket);
     this.#wire();
     socket.on('data', (data) => this.#onData(data));
@@ -96,7 +103,18 @@ export class PublisherSession {
     if (!this.#paused || this.#state === 'over') return;
     this.#paused = false;
     this.#lastMediaUs = this.#clock.monotonicUs();
-    this.#socket.resume();
+    if (!this.#waiting) this.#socket.resume();
+  }
+
+  /** Reads nothing for so long; independent of pause() and resume(). */
+  waitFor(delayMs: number): void {
+    if (delayMs === 0 || this.#waiting || this.#state === 'over') return;
+    this.#waiting = true;
+    this.#socket.pause();
+    this.#clock.after(delayMs, () => {
+      this.#waiting = false;
+      if (!this.#paused && this.#state !== 'over') this.#socket.resume();
+    });
   }
 
   close(reason: PublishEndReason, detail: string): void {
@@ -140,8 +158,11 @@ export class PublisherSession {
       // RTMP 5.2.2: C0 is the version; anything else is another protocol on this port.
       if (this.#inBytes === 0 && data[0] !== RTMP_VERSION) throw new RtmpProtocolError('not RTMP');
       this.#inBytes += data.length;
+      if (this.#state !== 'publishing' && this.#inBytes > this.#limits.maxStrangerBytes)
+        throw new RtmpProtocolError('too much before a publish');
       this.#session.onData(data);
       this.#acknowledge();
+      this.waitFor(this.#bucket.take(data.length, this.#arrivalUs));
     } catch (thrown) {
       if (!(thrown instanceof SessionOver)) this.#fail(thrown);
     }
@@ -248,15 +269,15 @@ export class PublisherSession {
   }
 
   #refusePublish(reason: RefusalReason, streamId: number): void {
-    const taken = reason === 'already-publishing';
-    this.#refuse(reason, () =>
-      this.#session.rtmp.sendStatusMessage(
-        streamId,
-        'error',
-        taken ? 'NetStream.Publish.BadName' : 'NetStream.Publish.Unauthorized',
-        taken ? 'Somebody is publishing to this channel already.' : 'The stream key is not valid.',
-      ),
-    );
+    const isFull = reason === 'already-publishing' || reason === 'too-many-names';
+    const why =
+      reason === 'already-publishing'
+        ? 'Somebody is publishing to this channel already.'
+        : isFull
+          ? 'Too many publishers are in.'
+          : 'The stream key is not valid.';
+    const code = isFull ? 'NetStream.Publish.BadName' : 'NetStream.Publish.Unauthorized';
+    this.#refuse(reason, () => this.#session.rtmp.sendStatusMessage(streamId, 'error', code, why));
   }
 
   /** Says why, reads nothing more, and destroys the socket when the peer has had time to read it. */

@@ -43,6 +43,36 @@ async function problems(file: string | undefined, rest: Partial<SettingsInput> =
   return reading.kind === 'bad' ? reading.problems : ['(none)'];
 }
 
+describe('the limits of the RTMP port', () => {
+  const defaults = {
+    messageBytes: 8_388_608,
+    chunkStreams: 16,
+    connections: 128,
+    connectionsPerAddress: 16,
+    names: 64,
+    bytesPerSecond: 12_500_000,
+    handshakeSeconds: 5,
+    idleSeconds: 8,
+  };
+
+  test('have safe defaults, and each that is written changes alone', async () => {
+    expect((await good(undefined)).rtmp.limits).toEqual(defaults);
+    const { rtmp } = await good(
+      'rtmp: { port: 1936, limits: { connections: 500, idleSeconds: 3 } }\nchannels: { a: {} }\n',
+    );
+    expect(rtmp).toEqual({ host: '0.0.0.0', port: 1936, limits: { ...defaults, connections: 500, idleSeconds: 3 } });
+  });
+
+  test('are kept within what holds the promises of the gate', async () => {
+    const lines = await problems(
+      'rtmp: { limits: { idleSeconds: 10, messageBytes: 1, chunkStreams: 1.5, connection: 3 } }\nchannels: { a: {} }\n',
+    );
+    expect(lines).toHaveLength(4);
+    expect(lines.join('\n')).toContain('expected a whole number from 1 to 9, for example 8');
+    expect(lines.join('\n')).toContain('did you mean connections?');
+  });
+});
+
 describe('without a settings file', () => {
   test('there is one channel, match, with the ladder two-core and no key yet', async () => {
     const settings = await good(undefined);
