@@ -4,16 +4,23 @@
  */
 import type { Advice, AdviceCode, TopRung } from './advice-model.ts';
 import type { SourceDescription } from './model.ts';
-import { median, type WindowFigures } from './source-window.ts';
+import type { WindowFigures } from './source-window.ts';
+
+export interface Gop {
+  /** Holes of the stamps left out: lost frames do not make a GOP long. */
+  readonly ms: number;
+  readonly spanMs: number;
+  readonly frames: number;
+}
 
 export interface FeedFacts {
   readonly source: SourceDescription | undefined;
   readonly topRung: TopRung | undefined;
   /** The last five seconds. */
   readonly window: WindowFigures;
-  /** Durations of the last whole GOPs, newest last, holes left out. */
-  readonly gopsMs: readonly number[];
-  /** Of the GOP under way. */
+  /** The last whole GOPs, newest last. */
+  readonly gops: readonly Gop[];
+  /** `ms` of the GOP under way. */
   readonly openGopMs: number;
   /** Video, of the last windows, newest last. */
   readonly bitratesBps: readonly number[];
@@ -47,7 +54,7 @@ const warn = (figure: number, message: string): Verdict => ({ kind: 'over', leve
 const LONG_GOP_MS = 4_200;
 /** Beyond the ring: a new worker cannot start from a keyframe any more. */
 const ENDLESS_GOP_MS = 12_000;
-const GOP_TOLERANCE_MS = 200;
+const GOP_TOLERANCE = { ms: 200, frames: 3 };
 /** Uniform jitter of 15 ms has a standard deviation of 8.7 ms. */
 const UNEVEN_MS = { give: 18, withdraw: 13 };
 /** Less is not worth a word, whatever the ratio. */
@@ -60,24 +67,34 @@ const WITHOUT_AUDIO_MS = 10_000;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const mbps = (bps: number) => (bps >= 1e6 ? `${(bps / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bps / 1000)} kbit/s`);
 
-function keyframesFarApart({ gopsMs, openGopMs }: FeedFacts): Verdict {
-  const newestMs = gopsMs.at(-1);
+function keyframesFarApart({ gops, openGopMs }: FeedFacts): Verdict {
+  const newestMs = gops.at(-1)?.ms;
   const lasts = 'After a lost encoder or a reconnect viewers see the slate until the next keyframe.';
   if (openGopMs > ENDLESS_GOP_MS)
     return warn(openGopMs, `No keyframe for more than ${seconds(ENDLESS_GOP_MS)}. ${lasts}`);
   if (newestMs === undefined) return OPEN;
-  if (newestMs <= LONG_GOP_MS) return Math.max(...gopsMs.slice(-2)) <= LONG_GOP_MS ? CLEAR : OPEN;
-  return warn(newestMs, `Keyframes come every ${seconds(newestMs)}; they should come every 2 s. ${lasts}`);
+  if (newestMs > LONG_GOP_MS)
+    return warn(newestMs, `Keyframes come every ${seconds(newestMs)}; they should come every 2 s. ${lasts}`);
+  return gops.slice(-2).every(({ ms }) => ms <= LONG_GOP_MS) ? CLEAR : OPEN;
 }
 
-/** Two GOPs of eight: one alone may be a lost frame or a cut. */
-function keyframesIrregular({ gopsMs }: FeedFacts): Verdict {
-  const typicalMs = median(gopsMs);
-  if (typicalMs === undefined || gopsMs.length < 4) return OPEN;
-  const odd = gopsMs.filter((ms) => Math.abs(ms - typicalMs) > GOP_TOLERANCE_MS);
-  if (odd.length < 2) return odd.length === 0 ? CLEAR : OPEN;
-  const [least, most] = [Math.min(...gopsMs), Math.max(...gopsMs)];
-  return info(most, `Keyframes come irregularly, between ${seconds(least)} and ${seconds(most)} apart.`);
+/**
+ * Three changes within eight GOPs: a scene cut makes two, a setting that was changed one. A change is one both of time
+ * and of frames: OBS drops frames for the network and keeps the time, a phone in the dark keeps the number.
+ */
+function keyframesIrregular({ gops }: FeedFacts): Verdict {
+  if (gops.length < 4) return OPEN;
+  const changes = gops.filter(({ spanMs, frames }, i) => {
+    const before = gops[i - 1];
+    if (before === undefined) return false;
+    return (
+      Math.abs(spanMs - before.spanMs) > GOP_TOLERANCE.ms && Math.abs(frames - before.frames) > GOP_TOLERANCE.frames
+    );
+  });
+  if (changes.length < 3) return changes.length === 0 ? CLEAR : OPEN;
+  const spans = gops.map(({ spanMs }) => spanMs);
+  const [least, most] = [Math.min(...spans), Math.max(...spans)];
+  return info(most - least, `Keyframes come irregularly, between ${seconds(least)} and ${seconds(most)} apart.`);
 }
 
 function bFrames({ window: { compositionSpreadMs, frameMs } }: FeedFacts): Verdict {
@@ -174,7 +191,7 @@ function clockDrift({ steadyDriftPpm }: FeedFacts): Verdict {
   const ppm = Math.abs(steadyDriftPpm);
   if (ppm < DRIFT_PPM.withdraw) return CLEAR;
   if (ppm < DRIFT_PPM.give) return OPEN;
-  const pace = `The encoder's clock runs ${Math.round(ppm)} ppm ${steadyDriftPpm > 0 ? 'fast' : 'slow'}, ${seconds(ppm * 3.6)} an hour`;
+  const pace = `The encoder's clock runs ${Math.round(ppm / 10) * 10} ppm ${steadyDriftPpm > 0 ? 'fast' : 'slow'}, ${seconds(ppm * 3.6)} an hour`;
   if (ppm <= DRIFT_PPM.beyondSlew) return info(steadyDriftPpm, `${pace}. It is made good here.`);
   return warn(steadyDriftPpm, `${pace}, more than can be made good here: the stream will be cut from time to time.`);
 }

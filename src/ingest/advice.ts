@@ -5,7 +5,7 @@
  */
 import type { Advice, AdviceChange, AdviceCode, SourceFigures, TopRung } from './advice-model.ts';
 import { remedyFor } from './advice-remedies.ts';
-import { ADVICE_RULES, type AdviceRule, type FeedFacts, type Verdict } from './advice-rules.ts';
+import { ADVICE_RULES, type AdviceRule, type FeedFacts, type Gop, type Verdict } from './advice-rules.ts';
 import { DriftMeter } from './drift-meter.ts';
 import type { SourceDescription } from './model.ts';
 import { type ObservedTag, SourceWindow, type WindowFigures } from './source-window.ts';
@@ -14,7 +14,7 @@ const WINDOW_MS = 5_000;
 const KEPT_GOPS = 8;
 const KEPT_BITRATES = 8;
 const KEPT_LATENESS = 6;
-/** A hole in the stamps counts as so much: lost frames do not make a GOP long. */
+/** A hole in the stamps counts as so much. */
 const MOST_FRAME_MS = 250;
 /** Figures of an advice that moved by more are told anew, without a word in the log. */
 const MOVED = 0.2;
@@ -36,8 +36,8 @@ export class FeedAdvisor {
   #windowEndMs: number | undefined;
   /** The first window is left out: ffmpeg's -re and players of files send a burst at first. */
   #windowsToSkip = 1;
-  #gopsMs: number[] = [];
-  #openGopMs: number | undefined;
+  #gops: Gop[] = [];
+  #openGop: Gop | undefined;
   #lastFrameMs: number | undefined;
   #bitratesBps: number[] = [];
   #latenessMs: number[] = [];
@@ -53,7 +53,7 @@ export class FeedAdvisor {
   }
 
   figures(): SourceFigures {
-    return { bitrateBps: this.#totalBps, keyframeIntervalMs: this.#gopsMs.at(-1), driftPpm: this.#drift.ppm };
+    return { bitrateBps: this.#totalBps, keyframeIntervalMs: this.#gops.at(-1)?.ms, driftPpm: this.#drift.ppm };
   }
 
   /** Without it bitrate and picture are not judged. */
@@ -72,8 +72,8 @@ export class FeedAdvisor {
   forgetStamps(): void {
     this.#window = new SourceWindow();
     this.#windowsToSkip = 1;
-    this.#gopsMs = [];
-    this.#openGopMs = undefined;
+    this.#gops = [];
+    this.#openGop = undefined;
     this.#lastFrameMs = undefined;
     this.#latenessMs = [];
     this.#drift.forget();
@@ -95,8 +95,8 @@ export class FeedAdvisor {
       source,
       topRung: this.#topRung,
       window,
-      gopsMs: this.#gopsMs,
-      openGopMs: this.#openGopMs ?? 0,
+      gops: this.#gops,
+      openGopMs: this.#openGop?.ms ?? 0,
       bitratesBps: this.#bitratesBps,
       latenessMs: this.#latenessMs,
       steadyDriftPpm: this.#drift.steadyPpm,
@@ -106,13 +106,16 @@ export class FeedAdvisor {
   }
 
   #takeFrame({ stampMs, keyframe }: ObservedTag): void {
-    const frameMs = Math.min(MOST_FRAME_MS, stampMs - (this.#lastFrameMs ?? stampMs));
+    const spanMs = stampMs - (this.#lastFrameMs ?? stampMs);
+    const frameMs = Math.min(MOST_FRAME_MS, spanMs);
     this.#lastFrameMs = stampMs;
     this.#withoutAudioMs += frameMs;
-    if (this.#openGopMs !== undefined) this.#openGopMs += frameMs;
+    const open = this.#openGop;
+    if (open !== undefined)
+      this.#openGop = { ms: open.ms + frameMs, spanMs: open.spanMs + spanMs, frames: open.frames + 1 };
     if (!keyframe) return;
-    if (this.#openGopMs !== undefined) keep(this.#gopsMs, this.#openGopMs, KEPT_GOPS);
-    this.#openGopMs = 0;
+    if (this.#openGop !== undefined) keep(this.#gops, this.#openGop, KEPT_GOPS);
+    this.#openGop = { ms: 0, spanMs: 0, frames: 0 };
   }
 
   #keep({ videoBps, totalBps, leastDelayMs, mostDelayMs }: WindowFigures, nowMs: number): void {
@@ -150,7 +153,7 @@ export class FeedAdvisor {
   }
 }
 
-function keep(values: number[], value: number, most: number): void {
+function keep<T>(values: T[], value: T, most: number): void {
   values.push(value);
   if (values.length > most) values.shift();
 }

@@ -37,9 +37,6 @@ const MAX_FRAMES = 1_200;
 /** Fewer say nothing of spacing. */
 const ENOUGH_FRAMES = 40;
 const ENOUGH_MEDIA_MS = 1_000;
-/** An interval this near to a whole number of frames counts as one. */
-const MULTIPLE_TOLERANCE = 0.25;
-const MULTIPLES_SHARE = 0.9;
 
 export class SourceWindow {
   readonly #stampsMs: number[] = [];
@@ -91,14 +88,19 @@ export class SourceWindow {
   figures(): WindowFigures {
     const intervals = this.#stampsMs.slice(1).map((stampMs, i) => stampMs - (this.#stampsMs[i] ?? 0));
     const frameMs = median(intervals);
-    const isSpacingKnown = this.#stampsMs.length >= ENOUGH_FRAMES;
+    const unevenMs =
+      this.#stampsMs.length < ENOUGH_FRAMES ? undefined : unevenness(this.#stampsMs.map((y, x) => ({ x, y })));
     const mediaMs = (this.#newestMs ?? 0) - (this.#startMs ?? this.#firstMs ?? 0);
     const rate = (bytes: number) => (mediaMs < ENOUGH_MEDIA_MS ? undefined : (bytes * 8000) / mediaMs);
     const finite = (value: number) => (Number.isFinite(value) ? value : undefined);
     return {
       frameMs,
-      unevenMs: isSpacingKnown ? unevenness(this.#stampsMs) : undefined,
-      lacksFrames: frameMs !== undefined && areMultiples(intervals, frameMs),
+      unevenMs,
+      lacksFrames:
+        unevenMs !== undefined &&
+        frameMs !== undefined &&
+        frameMs > 0 &&
+        unevennessFilled(this.#stampsMs, intervals, frameMs) < unevenMs / 2,
       compositionSpreadMs: Math.max(0, this.#composition.most - this.#composition.least),
       videoBps: rate(this.#bytes.video),
       totalBps: rate(this.#bytes.video + this.#bytes.audio),
@@ -110,22 +112,22 @@ export class SourceWindow {
 }
 
 /** The middle value; the upper one of two. */
-export function median(values: readonly number[]): number | undefined {
+function median(values: readonly number[]): number | undefined {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-function areMultiples(intervals: readonly number[], frameMs: number): boolean {
-  if (frameMs <= 0) return false;
-  const whole = intervals.filter((ms) => {
-    const frames = ms / frameMs;
-    return frames > 0.5 && Math.abs(frames - Math.round(frames)) <= MULTIPLE_TOLERANCE;
+/** What is uneven when each interval counts as the whole number of frames nearest to it. */
+function unevennessFilled(stampsMs: readonly number[], intervals: readonly number[], frameMs: number): number {
+  let x = 0;
+  const points = stampsMs.map((y, i) => {
+    x += i === 0 ? 0 : Math.max(1, Math.round((intervals[i - 1] ?? 0) / frameMs));
+    return { x, y };
   });
-  return whole.length >= intervals.length * MULTIPLES_SHARE;
+  return unevenness(points);
 }
 
 /** Jitter leaves the line where it is and shows in full, but small; a rate that moves bends it and shows much larger. */
-function unevenness(stampsMs: readonly number[]): number {
-  const points = stampsMs.map((y, x) => ({ x, y }));
+function unevenness(points: readonly { readonly x: number; readonly y: number }[]): number {
   const { slope, meanX, meanY } = fitLine(points);
   const squares = points.reduce((sum, { x, y }) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
   return Math.sqrt(squares / points.length);
