@@ -69,12 +69,12 @@ const mbps = (bps: number) => (bps >= 1e6 ? `${(bps / 1e6).toFixed(1)} Mbit/s` :
 
 function keyframesFarApart({ gops, openGopMs }: FeedFacts): Verdict {
   const newestMs = gops.at(-1)?.ms;
-  const lasts = 'After a lost encoder or a reconnect viewers see the slate until the next keyframe.';
+  const why = 'A replaced encoder begins at the last keyframe: the farther back, the more slate viewers see.';
   if (openGopMs > ENDLESS_GOP_MS)
-    return warn(openGopMs, `No keyframe for more than ${seconds(ENDLESS_GOP_MS)}. ${lasts}`);
+    return warn(openGopMs, `No keyframe for more than ${seconds(ENDLESS_GOP_MS)}. ${why}`);
   if (newestMs === undefined) return OPEN;
   if (newestMs > LONG_GOP_MS)
-    return warn(newestMs, `Keyframes come every ${seconds(newestMs)}; they should come every 2 s. ${lasts}`);
+    return warn(newestMs, `Keyframes come every ${seconds(newestMs)}; they should come every 2 s. ${why}`);
   return gops.slice(-2).every(({ ms }) => ms <= LONG_GOP_MS) ? CLEAR : OPEN;
 }
 

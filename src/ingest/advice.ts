@@ -144,7 +144,7 @@ export class FeedAdvisor {
     const { level, message, figure } = verdict;
     if (given === undefined && standing.overs < rule.giveAfter) return undefined;
     if (given !== undefined && Math.abs(figure - given.figure) <= Math.abs(given.figure) * MOVED) return undefined;
-    const sinceMs = given?.advice.sinceMs ?? nowMs;
+    const sinceMs = given?.advice.sinceMs ?? Math.round(nowMs);
     const advice = { code: rule.code, level, message, ...remedyFor(rule.code, facts), sinceMs };
     standing.given = { advice, figure };
     if (given !== undefined) return undefined;

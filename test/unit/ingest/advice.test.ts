@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { remedyFor } from '../../../src/ingest/advice-remedies.ts';
@@ -280,6 +281,12 @@ describe('the advisor', () => {
         expect(obs.length * ffmpeg.length).toBeGreaterThan(0);
       }
     }
+  });
+
+  it('has each code in the table of the README', () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \|/gm)].map((match) => match[1]);
+    expect(rows.sort()).toEqual(ADVICE_RULES.map(({ code }) => code).sort());
   });
 
   it('forgets what it measured when the stamps jump, and keeps what stands', () => {
