@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { remedyFor } from '../../../src/ingest/advice-remedies.ts';
 import { ADVICE_RULES } from '../../../src/ingest/advice-rules.ts';
+import { DriftMeter } from '../../../src/ingest/drift-meter.ts';
+import { SourceWindow } from '../../../src/ingest/source-window.ts';
 import { framesPerSecond, STANDARD_FRAME_RATES } from '../../../src/system/frame-rate.ts';
 import { SOURCE } from '../../fakes/publisher-feed.ts';
 import { SimulatedFeed, type Simulation, seeded, TOP_720P } from '../../fakes/simulated-feed.ts';
@@ -82,6 +84,11 @@ describe('keyframes', () => {
     expect(feed.standing).toContain('KEYFRAMES_FAR_APART');
   });
 
+  it('are not far apart because the encoder paused for three seconds', () => {
+    const frameMs = (n: number) => (n % 200 === 199 ? 3_000 : 1000 / 30);
+    expect(played({ seconds: 60, frameMs }).told.filter((told) => told.includes('KEYFRAMES'))).toEqual([]);
+  });
+
   it('show the new figure when it moves, without a change being told', () => {
     const feed = played({ seconds: 60, gopFrames: () => 250 }).play({ seconds: 60, gopFrames: () => 150 });
     expect(feed.advice('KEYFRAMES_FAR_APART')?.message).toContain('every 5.0 s');
@@ -158,6 +165,13 @@ describe('the bitrate', () => {
     expect(played({ seconds: 60, videoBps: () => 12_000_000 }).told).toEqual([]);
   });
 
+  it('is withdrawn when little is wasted any more, though it is still many times a small rung', () => {
+    const small = { id: '180p', width: 320, height: 180, bitrateBps: 300_000 };
+    const shape = { seconds: 40, topRung: small, source: sourceOf({ width: 480, height: 270 }) };
+    const feed = played({ ...shape, videoBps: () => 8_000_000 }).play({ ...shape, videoBps: () => 3_300_000 });
+    expect(feed.told).toEqual(['+BITRATE_HIGH', '-BITRATE_HIGH']);
+  });
+
   it('far below it is told after half a minute, and withdrawn when it rises', () => {
     const feed = played({ seconds: 25, videoBps: () => 900_000 });
     expect(feed.told).toEqual([]);
@@ -206,6 +220,14 @@ describe('audio', () => {
   });
 });
 
+describe('audio without video beside it', () => {
+  it('runs ahead of the last picture', () => {
+    const feed = played({ seconds: 40, isLost: (n) => n > 300 });
+    expect(feed.standing).toContain('AUDIO_APART');
+    expect(feed.advice('AUDIO_APART')?.message).toContain('ahead of');
+  });
+});
+
 describe("the encoder's clock", () => {
   it.each([
     [100, 'info', '100 ppm fast, 0.4 s an hour'],
@@ -224,8 +246,36 @@ describe("the encoder's clock", () => {
     expect(played({ seconds: 300, driftPpm: 40 }).told).toEqual([]);
   });
 
+  it('is not blamed for an uplink that does not keep up', () => {
+    const feed = played({ seconds: 200, delayMs: (ms) => ms / 100 });
+    expect(feed.advisor.figures().driftPpm).toBeUndefined();
+    expect(feed.told).toEqual(['+MEDIA_LATE']);
+  });
+
+  it('is measured over the last five minutes: what was before is forgotten', () => {
+    const meter = new DriftMeter();
+    const take = (fromMs: number, ppm: number) => {
+      for (let ms = 0; ms < 300_000; ms += 5_000) meter.take(fromMs + ms, (-ms * ppm) / 1e6);
+    };
+    take(0, 300);
+    expect(meter.steadyPpm).toBeCloseTo(300);
+    take(300_000, 0);
+    expect(meter.ppm).toBeCloseTo(0);
+    expect(meter.leastDelayMs).toBeCloseTo(0);
+  });
+
   it('is not blamed for another route, whose delay steps by 40 ms', () => {
     expect(played({ seconds: 300, delayMs: (ms) => (ms < 150_000 ? 10 : 50) }).told).toEqual([]);
+  });
+});
+
+describe('a window', () => {
+  it('keeps no more than 1200 stamps, however many come', () => {
+    const window = new SourceWindow();
+    const frame = { track: 'video' as const, arrivalMs: 0, bytes: 1, keyframe: false, compositionMs: 0 };
+    for (let n = 0; n < 1_200; n++) window.take({ ...frame, stampMs: n });
+    for (let n = 0; n < 1_000; n++) window.take({ ...frame, stampMs: 5_000_000 + 7 * n });
+    expect(window.figures()).toMatchObject({ frameMs: 1, unevenMs: 0 });
   });
 });
 
@@ -238,6 +288,10 @@ describe('media that comes late against its own stamps', () => {
     expect(feed.advice('MEDIA_LATE')?.message).toContain('1.8 s late');
     expect(feed.advice('MEDIA_LATE')?.obs).toContain('Dynamically change bitrate');
     expect(feed.play({ seconds: 60 }).told).toEqual(['+MEDIA_LATE', '-MEDIA_LATE']);
+  });
+
+  it('is not measured against the burst that ffmpeg sends at first', () => {
+    expect(played({ seconds: 40, delayMs: (ms) => (ms < 1_500 ? 1_500 - ms : 1_500) }).told).toEqual([]);
   });
 
   it('is borne once', () => {

@@ -317,4 +317,15 @@ describe('PublishFeed', () => {
     expect(Math.min(...bitrates)).toBeGreaterThan(3_000);
     expect(publisher.feed.advice().map(({ code }) => code)).toEqual(['B_FRAMES']);
   });
+
+  it('does not blame the network for the delay while a worker holds the publisher back', () => {
+    const late = (isHeld: boolean) => {
+      const publisher = new Publisher().start().play(0, 12_000);
+      if (isHeld) publisher.feed.setFlow(false);
+      publisher.play(12_000, 18_000, 1_000).play(18_000, 24_000, 1_000);
+      return publisher.feed.advice().map(({ code }) => code);
+    };
+    expect(late(false)).toEqual(['MEDIA_LATE']);
+    expect(late(true)).toEqual([]);
+  });
 });
