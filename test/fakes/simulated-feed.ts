@@ -74,7 +74,7 @@ export class SimulatedFeed {
   }
 }
 
-export function tagsOf(simulation: Simulation): ObservedTag[] {
+function tagsOf(simulation: Simulation): ObservedTag[] {
   const tags = [...frames(simulation), ...audio(simulation)].sort((a, b) => a.atMs - b.atMs);
   let latestMs = 0;
   const { driftPpm = 0, delayMs = () => 0 } = simulation;
