@@ -18,6 +18,7 @@ import type { Journal, WindowStore } from '../window/model.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
 import { EndingWorkers } from './ending-workers.ts';
 import { FaultLog } from './fault-log.ts';
+import { judgeAgainst, tellAdvice } from './feed-advice.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
 import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
@@ -128,6 +129,7 @@ export class Channel implements ChannelView {
     this.#feed = feed;
     this.#parts.log.info({ publish: feed.identity.id, address: feed.identity.address }, 'publisher in');
     this.#parts.metrics.publishes.inc({ channel: this.id });
+    tellAdvice(feed, this.#parts);
     feed.listen({
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
@@ -172,6 +174,7 @@ export class Channel implements ChannelView {
     this.#cancelGrace();
     if (this.#isPlanFixed && this.#worker?.adopt(feed)) {
       this.#lastFeedMs = Number.POSITIVE_INFINITY;
+      judgeAgainst(this.#plan?.plan, feed);
       this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
       return;
     }
@@ -186,6 +189,7 @@ export class Channel implements ChannelView {
       return;
     }
     this.#plan = plan;
+    judgeAgainst(plan.plan, feed);
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     this.#to('publish-in');
     this.#announcePlan(plan, source);

@@ -55,6 +55,7 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
         : { address: feed.identity.address, sinceMs: feed.identity.startedMs, source: describeSource(feed.source) },
     encoder: worker?.encoder(),
     ladder: plan?.ladder.name ?? '',
+    advice: feed?.advice() ?? [],
     lastFaults: facts.faults,
   };
 }

@@ -2,6 +2,7 @@
  * What a Channel shows to the rooms that serve it: texts, media, status. The origin and the control room see nothing else.
  * It never blocks and never does I/O: an object that is not there yet is `pending` under a key that `onReady` will name.
  */
+import type { Advice } from '../ingest/advice-model.ts';
 import type { StoredObject } from '../window/model.ts';
 
 export type TextName =
@@ -101,6 +102,8 @@ export interface ChannelStatus {
       }
     | undefined;
   readonly ladder: string;
+  /** What the publisher should set in its encoder, oldest first; empty while nobody publishes. */
+  readonly advice: readonly Advice[];
   readonly lastFaults: readonly {
     readonly atMs: number;
     readonly code: string;

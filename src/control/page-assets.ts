@@ -21,6 +21,7 @@ const PAGE_FILES = [
   'page.css',
   'page.js',
   'addresses.js',
+  'advice.js',
   'dash-engine.js',
   'hls-engine.js',
   'sparkline.js',

@@ -7,6 +7,8 @@ import type { Clock } from '../system/clock.ts';
 import { ServiceError } from '../system/errors.ts';
 import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
+import { FeedAdvisor } from './advice.ts';
+import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
 import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
@@ -29,6 +31,7 @@ const AAC_HEADER_BYTES = 2;
 const MP3_HEADER_BYTES = 1;
 /** Without video every second of audio is a place to start from. */
 const AUDIO_START_EVERY_MS = 1_000;
+const NO_PICTURE = { keyframe: false, compositionMs: 0 };
 /** A file pushed without pacing; no network delivers this much early. */
 const MAX_AHEAD_MS = 15_000;
 
@@ -48,7 +51,9 @@ export class PublishFeed implements Feed {
   readonly #unwrapper = new StampUnwrapper();
   readonly #probe = new SourceProbe();
   readonly #ring = new GopRing();
+  readonly #advisor = new FeedAdvisor();
   readonly #listeners = new Set<FeedListener>();
+  readonly #adviceListeners = new Set<AdviceListener>();
   readonly #attachments = new Set<WorkerAttachment>();
   #source: SourceDescription | undefined;
   #end: FeedEnd | undefined;
@@ -100,7 +105,20 @@ export class PublishFeed implements Feed {
     return { detach: () => this.#attachments.delete(attachment) };
   }
 
+  advice(): readonly Advice[] {
+    return this.#end === undefined ? this.#advisor.list() : [];
+  }
+
+  listenToAdvice(listener: AdviceListener): void {
+    this.#adviceListeners.add(listener);
+  }
+
+  setTopRung(topRung: TopRung): void {
+    this.#advisor.setTopRung(topRung);
+  }
+
   setFlow(flowing: boolean): void {
+    if (!flowing) this.#advisor.forgetDelay();
     this.#ports.setFlow(flowing);
   }
 
@@ -126,6 +144,7 @@ export class PublishFeed implements Feed {
     this.#attachments.clear();
     this.#ring.clear();
     for (const listener of this.#listeners) listener.onEnd(how);
+    for (const listener of this.#adviceListeners) listener.onFigures(undefined);
   }
 
   /** One tag, in order of arrival. */
@@ -137,7 +156,9 @@ export class PublishFeed implements Feed {
     if (frame.kind === VIDEO) this.#counts.video++;
     if (frame.kind === AUDIO) this.#counts.audio++;
     this.#take(content, frame);
-    this.#announce(this.#ports.clock.utcMsOf(frame.arrivalUs));
+    const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
+    this.#announce(arrivalMs);
+    this.#advise(arrivalMs);
   }
 
   #take(content: TagContent, frame: MediaFrame): void {
@@ -151,15 +172,15 @@ export class PublishFeed implements Feed {
       case 'video':
         this.#hasVideo = true;
         if (content.packet === 'sequence-header') this.#takeVideoHeader(frame);
-        else if (content.packet === 'nalu' && this.#headers.video) this.#takeMedia(frame, content.keyframe);
+        else if (content.packet === 'nalu' && this.#headers.video) this.#takeMedia(frame, content);
         return;
       case 'aac':
         if (content.packet === 'sequence-header') this.#takeAacHeader(frame);
-        else if (this.#headers.audio) this.#takeMedia(frame, false);
+        else if (this.#headers.audio) this.#takeMedia(frame, NO_PICTURE);
         return;
       case 'mp3':
         this.#probe.takeMp3(frame.body.subarray(MP3_HEADER_BYTES));
-        this.#takeMedia(frame, false);
+        this.#takeMedia(frame, NO_PICTURE);
         return;
       case 'nothing':
         return;
@@ -202,7 +223,7 @@ export class PublishFeed implements Feed {
     for (const listener of this.#listeners) listener.onSourceChanged(this.#source);
   }
 
-  #takeMedia(frame: MediaFrame, keyframe: boolean): void {
+  #takeMedia(frame: MediaFrame, { keyframe, compositionMs }: typeof NO_PICTURE): void {
     const stampMs = this.#unwrapper.unwrap(frame.stamp);
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
     const placed = this.#anchor.place(frame.kind, stampMs, arrivalMs);
@@ -214,6 +235,8 @@ export class PublishFeed implements Feed {
       return;
     }
     this.#probe.takeArrival(arrivalMs);
+    const track = frame.kind === VIDEO ? 'video' : 'audio';
+    this.#advisor.take({ track, stampMs, arrivalMs, bytes: frame.body.length, keyframe, compositionMs });
     if (frame.kind === VIDEO) this.#probe.takeFrame(stampMs, arrivalMs, keyframe);
     if (frame.kind === VIDEO && keyframe) this.#onKeyframe = true;
     if (frame.kind === VIDEO && !this.#onKeyframe) return;
@@ -245,9 +268,19 @@ export class PublishFeed implements Feed {
     this.#onKeyframe = false;
     this.#newestStartMs = undefined;
     this.#probe.forgetStamps();
+    this.#advisor.forgetStamps();
     for (const attachment of this.#attachments) attachment.freeze();
     this.#ports.log.warn({ publish: this.identity.id }, 'stamps jumped');
     for (const listener of this.#listeners) listener.onJump();
+  }
+
+  #advise(nowMs: number): void {
+    const changes = this.#advisor.evaluate(nowMs, this.#source);
+    if (changes === undefined) return;
+    for (const listener of this.#adviceListeners) {
+      for (const change of changes) listener.onAdvice(change);
+      listener.onFigures(this.#advisor.figures());
+    }
   }
 
   #start(attachment: WorkerAttachment): void {

@@ -4,6 +4,7 @@
  * Invariant: media time is UTC of arrival in ms (src/README.md: Time); tags leave the room re-stamped, whole and in order.
  */
 import type { FrameRate } from '../system/frame-rate.ts';
+import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 
 /** What the feed is, read from its sequence headers, metadata and first stamps. */
 export interface SourceDescription {
@@ -86,6 +87,11 @@ export interface Feed {
   /** Pauses the publisher's socket while a worker's stdin is full; 5 s full closes it. */
   setFlow(flowing: boolean): void;
   statistics(): FeedStatistics;
+  /** What the publisher should be told now, oldest first. */
+  advice(): readonly Advice[];
+  listenToAdvice(listener: AdviceListener): void;
+  /** What the ladder makes of it at best; until then bitrate and picture are not judged. */
+  setTopRung(topRung: TopRung): void;
   close(reason: string): void;
 }
 

@@ -23,6 +23,18 @@ export function openMetrics() {
     publishes: counter('ingest_publishes_total', 'Publishes accepted.', ['channel']),
     refusals: counter('ingest_refusals_total', 'Connections and publishes refused, by reason.', ['reason']),
     ingestBytes: counter('ingest_bytes_total', 'Media bytes received over RTMP.', ['channel']),
+    sourceBitrate: gauge(
+      'ingest_source_bits_per_second',
+      'Bitrate of the feed, video and audio, over 5 s of its media.',
+      ['channel'],
+    ),
+    keyframeInterval: gauge('ingest_source_keyframe_interval_seconds', 'Length of the newest whole GOP of the feed.', [
+      'channel',
+    ]),
+    clockDrift: gauge('ingest_source_clock_drift_ppm', "The encoder's clock against ours; above 0 it runs fast.", [
+      'channel',
+    ]),
+    advice: gauge('ingest_advice_standing', '1 while this advice to the publisher stands.', ['channel', 'code']),
     rtmpChildStarts: counter('ingest_rtmp_child_starts_total', 'Starts of the RTMP child process.', []),
     encoderStarts: counter('encoder_starts_total', 'ffmpeg processes started.', ['channel']),
     encoderExits: counter('encoder_exits_total', 'ffmpeg processes that ended unasked, by reason.', [

@@ -2,6 +2,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ControlServer, openControl } from '../../src/control/server.ts';
+import type { Advice } from '../../src/ingest/advice-model.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
 import { channelStatus, controlDirectory } from '../fakes/control-directory.ts';
@@ -45,6 +46,14 @@ afterAll(async () => {
   await browser?.close();
   await control?.close();
   await origin?.close();
+});
+
+const FAR_APART =
+  'Keyframes come <b>every</b> 8.3 s; they should come every 2 s. ' +
+  'A replaced encoder begins at the last keyframe: the farther back, the more slate viewers see.';
+const adviceOf = (code: Advice['code'], level: Advice['level'], message: string): Advice => ({
+  ...{ code, level, message, sinceMs: 1 },
+  ...{ obs: 'Keyframe Interval 2 s', ffmpeg: '-g 60 -keyint_min 60' },
 });
 
 interface Visit {
@@ -117,6 +126,40 @@ describe('the player page', () => {
     );
     await expect.poll(() => page.textContent('#on-air'), { timeout: 5000 }).toBe('slate');
     expect(await page.textContent('#faults')).toContain('ENCODER_STALLED <b>stalled</b>');
+    await close();
+  });
+
+  test.each([
+    [1280, 'light'],
+    [390, 'dark'],
+  ] as const)('lists the advice at %d px quietly: nothing moves, a line opens and stays open', async (width, theme) => {
+    const { page, complaints, close } = await visit(width, theme);
+    await expect.poll(() => page.textContent('#advice-none')).toMatch(/^Nothing to change/);
+    await page.evaluate(() => document.querySelector('.advice')?.scrollIntoView({ block: 'center' }));
+    const tops = () =>
+      page.evaluate(() => [...document.querySelectorAll('.card')].map((card) => card.getBoundingClientRect().top));
+    const before = await tops();
+    const publisher = { address: '127.0.0.1:5', sinceMs: 1, source: '1280x720 30 fps' };
+    const shown = (...advice: ReturnType<typeof adviceOf>[]) => directory.set(channelStatus({ publisher, advice }));
+    shown(adviceOf('KEYFRAMES_FAR_APART', 'warn', FAR_APART));
+    await expect.poll(() => page.locator('#advice li').count(), { timeout: 5000 }).toBe(1);
+    expect(await page.textContent('#advice summary')).toContain('<b>every</b> 8.3 s');
+    expect(await page.isVisible('#advice-none')).toBe(false);
+    expect(await tops()).toEqual(before);
+    expect(await page.isVisible('#advice dd')).toBe(false);
+    await page.click('#advice summary');
+    expect(await page.textContent('#advice dl')).toContain('OBSKeyframe Interval 2 s');
+    shown(
+      adviceOf('KEYFRAMES_FAR_APART', 'warn', 'Keyframes come every 5.0 s; they should come every 2 s.'),
+      adviceOf('AUDIO_RATE', 'info', 'The audio is sampled at 44100 Hz.'),
+    );
+    await expect.poll(() => page.locator('#advice li').count(), { timeout: 5000 }).toBe(2);
+    expect(await page.isVisible('[data-code=KEYFRAMES_FAR_APART] dl')).toBe(true);
+    expect(await page.isVisible('[data-code=AUDIO_RATE] dl')).toBe(false);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    shown();
+    await expect.poll(() => page.isVisible('#advice-none'), { timeout: 5000 }).toBe(true);
+    expect(complaints).toEqual([]);
     await close();
   });
 

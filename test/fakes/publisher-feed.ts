@@ -2,6 +2,7 @@
  * A Feed that a test plays: its keyframes, its headers, its end, and what was asked of it.
  * It never has sockets. Invariant: who is attached gets the ring's tag first and then what the test sends.
  */
+import type { Advice, AdviceListener, TopRung } from '../../src/ingest/advice-model.ts';
 import type { Feed, FeedEnd, FeedListener, SourceDescription, WorkerInput } from '../../src/ingest/model.ts';
 
 export const SOURCE: SourceDescription = {
@@ -21,6 +22,10 @@ export class PublisherFeed implements Feed {
   readonly flow: boolean[] = [];
   readonly closed: string[] = [];
   readonly #attached = new Set<WorkerInput>();
+  /** What it answers as its advice. */
+  standing: readonly Advice[] = [];
+  topRung: TopRung | undefined;
+  adviceListener: AdviceListener | undefined;
   #listener: FeedListener | undefined;
 
   constructor(id: string, startedMs: number, keyframes: readonly number[] = [startedMs]) {
@@ -88,6 +93,18 @@ export class PublisherFeed implements Feed {
 
   statistics(): ReturnType<Feed['statistics']> {
     throw new Error('a Channel does not ask for the statistics');
+  }
+
+  advice(): readonly Advice[] {
+    return this.standing;
+  }
+
+  listenToAdvice(listener: AdviceListener): void {
+    this.adviceListener = listener;
+  }
+
+  setTopRung(topRung: TopRung): void {
+    this.topRung = topRung;
   }
 
   close(reason: string): void {

@@ -2,6 +2,7 @@
  * Writes what is known into the page. It never fetches and never decides what to play.
  * Invariant: text from the service goes in as text, never as markup.
  */
+import { adviceSummary, showAdvice } from './advice.js';
 import { SPARK_SAMPLES, sparkPath } from './sparkline.js';
 
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
@@ -101,6 +102,9 @@ export function showStatus(status, nowMs) {
     ...status.tracks.map((track) => listItem(trackText(track))),
     ...status.droppedRungs.map((rung) => listItem(`${rung.id} left out: ${rung.reason}`, 'dropped')),
   );
+  setText('advice-none', adviceSummary(status));
+  element('advice-none').hidden = status.advice.length > 0;
+  showAdvice(element('advice'), status.advice);
   element('faults').replaceChildren(
     ...status.lastFaults.slice(-4).map((fault) => {
       const item = document.createElement('li');

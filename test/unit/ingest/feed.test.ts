@@ -281,4 +281,51 @@ describe('PublishFeed', () => {
     });
     expect(statistics.ringBytes).toBeGreaterThan(1000);
   });
+
+  it('tells what its encoder should set, with the figures every five seconds, and nothing after its end', () => {
+    const publisher = new Publisher();
+    const told: string[] = [];
+    publisher.feed.listenToAdvice({
+      onAdvice: ({ kind, advice }) => told.push(`${kind} ${advice.code}`),
+      onFigures: (figures) => told.push(figures === undefined ? 'over' : `${figures.keyframeIntervalMs}`),
+    });
+    publisher.feed.setTopRung({ id: 'tiny', width: 160, height: 90, bitrateBps: 1_000 });
+    publisher.start().play(0, 5_200);
+    expect(told).toEqual(['given PICTURE_TOO_LARGE', '1000']);
+    expect(publisher.feed.advice().map(({ code }) => code)).toEqual(['PICTURE_TOO_LARGE']);
+    publisher.feed.finish('publisher-gone');
+    publisher.play(5_200, 12_000);
+    expect(told.slice(2)).toEqual(['over']);
+    expect(publisher.feed.advice()).toEqual([]);
+  });
+
+  it('hands composition times to its advisor, and forgets what it measured when the stamps jump', () => {
+    const publisher = new Publisher().start();
+    const bitrates: number[] = [];
+    publisher.feed.listenToAdvice({
+      onAdvice: () => undefined,
+      onFigures: (figures) => bitrates.push(figures?.bitrateBps ?? 0),
+    });
+    for (let ms = 0; ms < 6_000; ms += 20)
+      publisher
+        .tag(VIDEO, hex(`${ms % 1000 === 0 ? '17' : '27'}0100${ms % 40 === 0 ? '0000' : '0028'} 05`), ms)
+        .tag(AUDIO, hex('af01 21'), ms);
+    expect(publisher.feed.advice().map(({ code }) => code)).toEqual(['B_FRAMES']);
+    publisher.play(500_000, 506_000, 6_000 - 500_000);
+    expect(publisher.jumps).toBe(1);
+    expect(bitrates).toHaveLength(2);
+    expect(Math.min(...bitrates)).toBeGreaterThan(3_000);
+    expect(publisher.feed.advice().map(({ code }) => code)).toEqual(['B_FRAMES']);
+  });
+
+  it('does not blame the network for the delay while a worker holds the publisher back', () => {
+    const late = (isHeld: boolean) => {
+      const publisher = new Publisher().start().play(0, 12_000);
+      if (isHeld) publisher.feed.setFlow(false);
+      publisher.play(12_000, 18_000, 1_000).play(18_000, 24_000, 1_000);
+      return publisher.feed.advice().map(({ code }) => code);
+    };
+    expect(late(false)).toEqual(['MEDIA_LATE']);
+    expect(late(true)).toEqual([]);
+  });
 });
