@@ -46,6 +46,8 @@ const FILL_DELAY_MS = 800;
 const RETENTION_MS = 60_000;
 /** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
 const TAIL_MS = 6000;
+/** A publish without a picture for so long will not have one. */
+const AWAIT_VIDEO_MS = 10_000;
 /** Two Segments behind the promised edge: one to play, one on its way. */
 const TARGET_LATENCY_SEGMENTS = 2;
 
@@ -176,8 +178,7 @@ export class Channel implements ChannelView {
       return;
     }
     if (source.video === undefined) {
-      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
-      feed.close('no video');
+      this.#awaitVideo(feed);
       return;
     }
     const plan = this.#planFor(source.video);
@@ -205,6 +206,16 @@ export class Channel implements ChannelView {
       onFault: (fault) => this.#workerFault(fault),
     });
     this.#worker.start();
+  }
+
+  /** Sound may come seconds before the picture: a camera that is still starting. */
+  #awaitVideo(feed: Feed): void {
+    const { clock } = this.#parts;
+    clock.after(Math.max(0, feed.identity.startedMs + AWAIT_VIDEO_MS - clock.nowMs()), () => {
+      if (this.#feed !== feed || this.#state === 'closed' || feed.source?.video !== undefined) return;
+      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
+      feed.close('no video');
+    });
   }
 
   #planFor(source: PlanSource): PlanInUse | undefined {

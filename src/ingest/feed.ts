@@ -273,7 +273,7 @@ export class PublishFeed implements Feed {
     const now = this.#probe.describe();
     const isNew =
       (audio === undefined && now.audio !== undefined) ||
-      (video === undefined && now.video !== undefined && this.#onKeyframe);
+      (video === undefined && now.video !== undefined && this.#probe.isVideoKnown);
     if (!isNew) return;
     this.#source = now;
     for (const listener of this.#listeners) listener.onSourceChanged(now);
