@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { COMMAND, RtmpClient, amf0 } from '../fakes/rtmp-client.ts';
+import { amf0, COMMAND, RtmpClient } from '../fakes/rtmp-client.ts';
 import { channelsYaml, type FlvTag, lookAt, makeClip, sendTags, setChunkSize } from '../rig/feeds.ts';
-import { KEY, startTestService, type TestService, TINY_LADDER, waitLive } from '../rig/service.ts';
+import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'feeds-clients-'));
 
@@ -35,7 +35,14 @@ let clip: FlvTag[];
 beforeAll(async () => {
   clip = await makeClip(folder, 'plain', { seconds: 8 });
   const config = join(folder, 'settings.yaml');
-  writeFileSync(config, channelsYaml(TINY_LADDER, KEY, CLIENTS.map((_, i) => `c${i}`)));
+  writeFileSync(
+    config,
+    channelsYaml(
+      TINY_LADDER,
+      KEY,
+      CLIENTS.map((_, i) => `c${i}`),
+    ),
+  );
   service = await startTestService({ config });
 });
 afterAll(async () => {
@@ -62,6 +69,9 @@ describe.concurrent('a client with', () => {
       const turning = setInterval(() => setChunkSize(client, chunkSizes[++turn % chunkSizes.length] ?? 128), 300);
       if (chunkSizes.length < 2) clearInterval(turning);
       await waitLive(service, channel);
+      const number = () => service.directory.get(channel)?.status().newestNumber ?? 0;
+      const startNumber = number();
+      await waitFor('a whole Segment', () => number() > startNumber);
       const look = await lookAt(service, channel, folder, 1);
       clearInterval(turning);
       await push.stop();

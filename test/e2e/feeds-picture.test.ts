@@ -63,7 +63,8 @@ const CASES: readonly Case[] = [
   { what: 'B-frames', clip: () => makeClip(folder, 'b', { video: x264(60, 'bframes=3:b-adapt=0') }) },
   {
     what: 'B-frames with negative composition times',
-    clip: async () => signed(await makeClip(folder, 'bs', { video: x264(60, 'bframes=3:b-adapt=0:b-pyramid=none') }), 67),
+    clip: async () =>
+      signed(await makeClip(folder, 'bs', { video: x264(60, 'bframes=3:b-adapt=0:b-pyramid=none') }), 67),
   },
   {
     what: 'open GOPs, and an encoder that dies',
@@ -141,7 +142,14 @@ const clips = new Map<string, readonly FlvTag[]>();
 beforeAll(async () => {
   for (const { what, clip } of CASES) clips.set(what, await clip());
   const config = join(folder, 'settings.yaml');
-  writeFileSync(config, channelsYaml(TINY_LADDER, KEY, CASES.map((_, i) => `c${i}`)));
+  writeFileSync(
+    config,
+    channelsYaml(
+      TINY_LADDER,
+      KEY,
+      CASES.map((_, i) => `c${i}`),
+    ),
+  );
   service = await startTestService({ config });
 });
 afterAll(async () => {
@@ -168,7 +176,10 @@ describe.concurrent('a feed with', () => {
       const status = service.directory.get(channel)?.status();
       expect(status?.onAir).toBe('live');
       if (source !== undefined)
-        await waitFor(source, () => service.directory.get(channel)?.status().publisher?.source.includes(source) === true);
+        await waitFor(
+          source,
+          () => service.directory.get(channel)?.status().publisher?.source.includes(source) === true,
+        );
       if (what === 'another size in mid-stream') {
         await sleep(5000);
         expect((await checkStream({ url, seconds: 3, clock: systemClock() })).findings.filter(isSerious)).toEqual([]);

@@ -58,7 +58,10 @@ const CASES: readonly Case[] = [
   { what: 'sound 4 s before the picture and its header', clip: async () => without(await plain(), VIDEO, 3500, false) },
   { what: 'the picture 1 s before the sound', clip: async () => without(await plain(), AUDIO, 1000, true) },
   { what: 'sound that starts 5 s late, with its header', clip: async () => without(await plain(), AUDIO, 5000, false) },
-  { what: 'sound that starts 5 s late, announced at once', clip: async () => without(await plain(), AUDIO, 5000, true) },
+  {
+    what: 'sound that starts 5 s late, announced at once',
+    clip: async () => without(await plain(), AUDIO, 5000, true),
+  },
 ];
 
 let service: TestService;
@@ -66,7 +69,14 @@ const clips = new Map<string, readonly FlvTag[]>();
 beforeAll(async () => {
   for (const { what, clip } of CASES) clips.set(what, await clip());
   const config = join(folder, 'settings.yaml');
-  writeFileSync(config, channelsYaml(TINY_LADDER, KEY, CASES.map((_, i) => `c${i}`)));
+  writeFileSync(
+    config,
+    channelsYaml(
+      TINY_LADDER,
+      KEY,
+      CASES.map((_, i) => `c${i}`),
+    ),
+  );
   service = await startTestService({ config });
 });
 afterAll(async () => {

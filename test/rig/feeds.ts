@@ -38,8 +38,15 @@ const PLAIN_AUDIO = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
 
 /** Encodes a clip, faster than real time, into an FLV file. Flash and beep: the first 100 ms of every second. */
 export async function makeClip(folder: string, name: string, options: ClipOptions = {}): Promise<FlvTag[]> {
-  const { seconds = 14, size = '320x180', format = 'yuv420p', filter = '', video = PLAIN_VIDEO, audio = PLAIN_AUDIO } = options;
-  const flash = `scale=${size.replace('x', ':')},format=${format},drawbox=color=white:t=fill:enable='lt(mod(t,1),0.099)'${filter === '' ? '' : `,${filter}`}`;
+  const {
+    seconds = 14,
+    size = '320x180',
+    format = 'yuv420p',
+    filter = '',
+    video = PLAIN_VIDEO,
+    audio = PLAIN_AUDIO,
+  } = options;
+  const flash = `scale=${size.replace('x', ':')},setsar=1,format=${format},drawbox=color=white:t=fill:enable='lt(mod(t,1),0.099)'${filter === '' ? '' : `,${filter}`}`;
   const beep = `aevalsrc=exprs='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)|0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000`;
   const file = join(folder, `${name}.flv`);
   const sound = audio === 'none' ? [] : ['-f', 'lavfi', '-i', beep];

@@ -22,6 +22,8 @@ const KIND_AUDIO = 8;
 const EX_AUDIO_FORMAT = 9;
 /** The library hands packets with this flag on and stores them nowhere. */
 const PASS_ON_ONLY = 6;
+/** Between deleteStream and the end of the socket, at most. */
+const LEAVE_MS = 1_000;
 
 export interface PublishTag {
   readonly kind: number;
@@ -131,7 +133,9 @@ export class PublisherSession {
     rtmp.onPlay = () => this.#onPlay();
     rtmp.onDeleteStream = () => {
       if (this.#state !== 'publishing') return;
-      this.close('publisher-gone', '');
+      this.#end('publisher-gone', '');
+      // GStreamer takes a socket that closes before it does for an error: it may leave first.
+      this.#clock.after(LEAVE_MS, () => this.#socket.destroy());
       throw new SessionOver();
     };
   }
