@@ -72,9 +72,16 @@ export interface Listen {
   readonly port: number;
 }
 
+/** RTMP over TLS; the two files are read once, when the service starts. */
+export interface RtmpsListen extends Listen {
+  readonly certificatePath: string;
+  readonly keyPath: string;
+}
+
 export interface Settings {
   readonly http: Listen;
   readonly rtmp: Listen;
+  readonly rtmps?: RtmpsListen | undefined;
   readonly control: Listen;
   /** undefined: nothing is kept (`--data none`). */
   readonly dataDirectory: string | undefined;

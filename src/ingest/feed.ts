@@ -9,6 +9,7 @@ import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
+import { legacyBody } from './enhanced-flv.ts';
 import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
 import { GopRing } from './gop-ring.ts';
 import type { MediaFrame } from './media-frames.ts';
@@ -129,8 +130,9 @@ export class PublishFeed implements Feed {
   }
 
   /** One tag, in order of arrival. */
-  accept(frame: MediaFrame): void {
+  accept(received: MediaFrame): void {
     if (this.#end !== undefined) return;
+    const frame = { ...received, body: legacyBody(received.kind, received.body) };
     this.#counts.bytes += frame.body.length;
     this.#lastTagUs = frame.arrivalUs;
     const content = readTagContent(frame.kind, frame.body);
