@@ -23,7 +23,7 @@ const EX_AUDIO_FORMAT = 9;
 /** The library hands packets with this flag on and stores them nowhere. */
 const PASS_ON_ONLY = 6;
 /** Between deleteStream and the end of the socket, at most. */
-const LEAVE_MS = 1_000;
+const LEAVE_MS = 5_000;
 
 export interface PublishTag {
   readonly kind: number;
