@@ -73,7 +73,7 @@ export interface Listen {
 }
 
 /** RTMP over TLS; the two files are read once, when the service starts. */
-export interface RtmpsListen extends Listen {
+interface RtmpsListen extends Listen {
   readonly certificatePath: string;
   readonly keyPath: string;
 }

@@ -17,7 +17,7 @@ const FPS = 30;
 const SEGMENT_FRAMES = 60;
 const GOP_FRAMES = [60, 120, 250];
 /** Side by side: more would compete for the processor, and that is another figure. */
-const CHANNELS = 3;
+const CHANNELS = 4;
 const APART_MS = 16_000;
 const TRACK = '180p';
 

@@ -54,7 +54,7 @@ const noise = (i: number, below: number) => ((i * 7919 + 104_729) % 9973) % belo
 
 /** A worker that dies is replaced from the ring: also where the ring begins with pictures that lean on what is gone. */
 async function killEncoder(channel: string): Promise<void> {
-  const pid = service.directory.get(channel)?.status().encoder?.pid;
+  const pid = pidOf(channel);
   if (pid !== undefined) process.kill(pid, 'SIGKILL');
   await sleep(1000);
 }
@@ -138,6 +138,7 @@ function yuv(format: string): string[] {
 }
 
 let service: TestService;
+const pidOf = (channel: string) => service.directory.get(channel)?.status().encoder?.pid;
 const clips = new Map<string, readonly FlvTag[]>();
 beforeAll(async () => {
   for (const { what, clip } of CASES) clips.set(what, await clip());
@@ -167,6 +168,7 @@ describe.concurrent('a feed with', () => {
       );
       const push = await pushTags(service.ports.rtmp, `${channel}?key=${KEY}-${channel}`, tags);
       await waitLive(service, channel);
+      const pid = pidOf(channel);
       const url = `http://127.0.0.1:${service.ports.http}/live/${channel}/master.m3u8`;
       const [{ findings }] = await Promise.all([
         checkStream({ url, seconds: 5, clock: systemClock() }),
@@ -181,6 +183,8 @@ describe.concurrent('a feed with', () => {
           () => service.directory.get(channel)?.status().publisher?.source.includes(source) === true,
         );
       if (what === 'another size in mid-stream') {
+        // Conformed by a worker of its own, while the channel goes on.
+        await waitFor('another worker', () => ![undefined, pid].includes(pidOf(channel)));
         await sleep(5000);
         expect((await checkStream({ url, seconds: 3, clock: systemClock() })).findings.filter(isSerious)).toEqual([]);
       }

@@ -58,7 +58,7 @@ export async function makeClip(folder: string, name: string, options: ClipOption
 }
 
 /** FLV 10.1, E.3 and E.4.1. */
-export function readFlv(bytes: Buffer): FlvTag[] {
+function readFlv(bytes: Buffer): FlvTag[] {
   const tags: FlvTag[] = [];
   for (let at = 13; at + 11 <= bytes.length; ) {
     const length = bytes.readUIntBE(at + 1, 3);

@@ -235,7 +235,7 @@ describe('the channels block', () => {
     expect(reading.settings.rtmps).toMatchObject({ host: '0.0.0.0', port: 1443, keyPath: '/etc/key.pem' });
     expect(reading.settings.rtmps?.certificatePath).toMatch(/\/.+\/tls\/cert\.pem$/);
     expect(await problems('rtmps: { port: 1935, certificate: c, key: k }\n')).toEqual([
-      'ports rtmp and rtmps both want port 1935; give each its own, or 0 for any free one',
+      'ports: rtmp and rtmps both want port 1935; give each its own, or 0 for any free one',
     ]);
     expect(await problems('rtmps: { port: 443, certificate: c }\n')).toEqual([expect.stringContaining('rtmps.key')]);
   });
