@@ -23,12 +23,14 @@ const pushes: ChildProcess[] = [];
 let ingest: RtmpIngest;
 let childPid = 0;
 const logged: string[] = [];
+function keep(fields: object, message: string): void {
+  logged.push(JSON.stringify(fields) + message);
+  // At debug for the first child, at info for one that replaces it.
+  if (message === 'rtmp listening') childPid = (fields as { pid: number }).pid;
+}
 const log: Logger = {
-  debug: (fields, message) => logged.push(JSON.stringify(fields) + message),
-  info: (fields, message) => {
-    logged.push(JSON.stringify(fields) + message);
-    if (message === 'rtmp listening') childPid = (fields as { pid: number }).pid;
-  },
+  debug: (fields, message) => keep(fields, message),
+  info: (fields, message) => keep(fields, message),
   warn: (fields, message) => logged.push(JSON.stringify(fields) + message),
   error: (fields, message) => logged.push(JSON.stringify(fields) + message),
   child: () => log,
@@ -296,6 +298,8 @@ describe('the RTMP child', () => {
     const one = await publish([...VIDEO_INPUT, ...X264]);
     const { port } = ingest;
     const before = childPid;
+    // Not 0: that is this test's own process group.
+    expect(childPid).toBeGreaterThan(0);
     process.kill(childPid, 'SIGKILL');
     await until(() => one.seen.end !== undefined, 1_000);
     expect(one.seen.end).toBe('child-exited');
