@@ -10,6 +10,7 @@ import type { ChannelSettings, RtmpLimitSettings, Settings } from './config/mode
 import { openControl } from './control/server.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
+import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
 import { openOrigin } from './origin/server.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf } from './system/errors.ts';
@@ -27,7 +28,12 @@ export interface ServiceOptions {
 }
 
 export interface RunningService {
-  readonly ports: { readonly http: number; readonly rtmp: number; readonly control: number };
+  readonly ports: {
+    readonly http: number;
+    readonly rtmp: number;
+    readonly rtmps?: number;
+    readonly control: number;
+  };
   readonly directory: ChannelDirectory;
   /** Readiness off, publishers and encoders ended, bodies finished. May be called again. */
   stop(): Promise<void>;
@@ -100,19 +106,32 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   // Opened last and so closed first: encoders end at once, while the origin may wait for slow readers.
   opened.add('channels', { close: () => closeChannels(channels) });
   for (const channel of channels.values()) channel.open();
-  const ports = { http: origin.port, rtmp: rtmp.port, control: control.port };
+  const { tlsPort } = rtmp;
+  const ports = {
+    http: origin.port,
+    rtmp: rtmp.port,
+    ...(tlsPort === undefined ? {} : { rtmps: tlsPort }),
+    control: control.port,
+  };
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
   return { ports, directory, stop: () => opened.closeAll() };
 }
 
-function openIngest(
+async function openIngest(
   { settings, log, clock }: ServiceOptions,
   channels: ReadonlyMap<string, Channel>,
   metrics: Metrics,
 ) {
+  const { rtmps } = settings;
+  const tls = rtmps && {
+    host: rtmps.host,
+    port: rtmps.port,
+    ...(await readRtmpsCredentials(rtmps.certificatePath, rtmps.keyPath)),
+  };
   return openRtmpIngest({
     ...settings.rtmp,
     limits: rtmpLimitsOf(settings.rtmp.limits),
+    tls,
     keys: settings.channels.map(({ id, keys }) => ({ channel: id, secrets: keys.map(({ secret }) => secret) })),
     log,
     clock,

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { provideTestPrograms } from './provision/install.ts';
 import { outcomeTable, type ProjectOutcome, projectOutcome } from './provision/outcome.ts';
+import { LONG_PROGRAMS, NEEDED_PROGRAMS } from './provision/programs.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const PROJECT_LIMIT_MS: Readonly<Record<string, number>> = {
@@ -61,7 +62,8 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: { long: { type: 'boolean', default: false } } });
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
-  const programs = await provideTestPrograms((line) => console.log(`test: ${line}`), interrupt.signal);
+  const needed = values.long ? [...NEEDED_PROGRAMS, ...LONG_PROGRAMS] : NEEDED_PROGRAMS;
+  const programs = await provideTestPrograms(needed, (line) => console.log(`test: ${line}`), interrupt.signal);
   if (programs.kind === 'problem') {
     console.error(`test: ${programs.says}`);
     return 2;

@@ -21,7 +21,7 @@ import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
-import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { describeChannel } from './status.ts';
@@ -47,6 +47,8 @@ const FILL_DELAY_MS = 800;
 const RETENTION_MS = 60_000;
 /** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
 const TAIL_MS = 6000;
+/** A publish without a picture for so long will not have one. */
+const AWAIT_VIDEO_MS = 10_000;
 /** Two Segments behind the promised edge: one to play, one on its way. */
 const TARGET_LATENCY_SEGMENTS = 2;
 
@@ -179,8 +181,7 @@ export class Channel implements ChannelView {
       return;
     }
     if (source.video === undefined) {
-      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
-      feed.close('no video');
+      this.#awaitVideo(feed);
       return;
     }
     const plan = this.#planFor(source.video);
@@ -192,7 +193,7 @@ export class Channel implements ChannelView {
     judgeAgainst(plan.plan, feed);
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     this.#to('publish-in');
-    this.#announcePlan(plan, source);
+    announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
     this.#endWorker();
     this.#worker = new Worker({
@@ -211,6 +212,16 @@ export class Channel implements ChannelView {
     this.#worker.start();
   }
 
+  /** Sound may come seconds before the picture: a camera that is still starting. */
+  #awaitVideo(feed: Feed): void {
+    const { clock } = this.#parts;
+    clock.after(Math.max(0, feed.identity.startedMs + AWAIT_VIDEO_MS - clock.nowMs()), () => {
+      if (this.#feed !== feed || this.#state === 'closed' || feed.source?.video !== undefined) return;
+      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
+      feed.close('no video');
+    });
+  }
+
   #planFor(source: PlanSource): PlanInUse | undefined {
     const idleMs = this.#parts.clock.nowMs() - this.#lastFeedMs;
     // A publish under way keeps its plan, also when its feed changes or the ladder was read again.
@@ -224,13 +235,6 @@ export class Channel implements ChannelView {
     this.#isPlanFixed = true;
     const slate = this.#plan?.key === choice.plan.key ? this.#plan.slate : undefined;
     return { ...choice.plan, slate };
-  }
-
-  #announcePlan(plan: PlanInUse, source: SourceDescription): void {
-    const { log } = this.#parts;
-    for (const note of plan.notes) log.info({ note }, 'plan');
-    for (const { id, reason } of plan.plan.dropped) log.info({ rung: id, reason }, 'rung left out');
-    log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
   }
 
   /** For the grace the worker waits for its publisher: who comes back unchanged goes on where it was. */

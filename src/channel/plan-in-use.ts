@@ -4,9 +4,11 @@
  * and the window lives; later feeds are conformed to them.
  */
 import type { Ladder } from '../config/model.ts';
+import type { SourceDescription } from '../ingest/model.ts';
 import { type Grid, makeGrid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
 import type { Slate } from '../package/slate.ts';
+import type { Logger } from '../system/log.ts';
 import type { PlanSource, TranscodePlan } from '../transcode/model.ts';
 import { conformPlan, makePlan } from '../transcode/plan.ts';
 import { trackFactsOf } from './track-facts.ts';
@@ -47,6 +49,13 @@ export function choosePlan(ladder: Ladder, source: PlanSource | undefined): Plan
 /** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate. */
 export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
   return { ...kept, plan: conformPlan(kept.plan, source) };
+}
+
+/** What an operator wants to know of a plan when a publish begins. */
+export function announcePlan(plan: PlanInUse, source: SourceDescription, log: Logger): void {
+  for (const note of plan.notes) log.info({ note }, 'plan');
+  for (const { id, reason } of plan.plan.dropped) log.info({ rung: id, reason }, 'rung left out');
+  log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
 }
 
 function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {

@@ -6,6 +6,7 @@
 export interface Ports {
   readonly http: number;
   readonly rtmp: number;
+  readonly rtmps?: number;
   readonly control: number;
 }
 
@@ -27,8 +28,8 @@ export interface Announced {
 }
 
 /** The machine-readable first line of `--json`. */
-export function listeningLine({ http, rtmp, control }: Ports): string {
-  return JSON.stringify({ event: 'listening', http, rtmp, control });
+export function listeningLine({ http, rtmp, rtmps, control }: Ports): string {
+  return JSON.stringify({ event: 'listening', http, rtmp, rtmps, control });
 }
 
 /** The channel of a bare secret is named by the key itself only when there is one channel; the long form always works. */
@@ -51,11 +52,13 @@ export function pageUrl({ hosts, ports }: Announced): string {
 }
 
 function channelLines(announced: Announced, channel: AnnouncedChannel): readonly string[] {
-  const base = `http://${urlHost(announced.hosts.http)}:${announced.ports.http}/live/${channel.id}`;
+  const { hosts, ports } = announced;
+  const base = `http://${urlHost(hosts.http)}:${ports.http}/live/${channel.id}`;
   return [
     '',
     `  Channel ${channel.id}`,
     `    OBS server   ${rtmpServer(announced)}`,
+    ...(ports.rtmps === undefined ? [] : [`    over TLS     rtmps://${urlHost(hosts.rtmp)}:${ports.rtmps}/live`]),
     `    stream key   ${channel.streamKey ?? '(none: give the channel a key in the settings)'}`,
     `    HLS          ${base}/master.m3u8`,
     `    DASH         ${base}/manifest.mpd`,

@@ -45,7 +45,7 @@ export function channelProblems(
 }
 
 /** A port that two listeners want; 0 is any free one and never collides. */
-export function portProblems(listens: Readonly<Record<'http' | 'rtmp' | 'control', Listen>>): Problem[] {
+export function portProblems(listens: Readonly<Record<string, Listen>>): Problem[] {
   const owners = new Map<number, string>();
   return Object.entries(listens).flatMap(([name, { port }]): Problem[] => {
     const owner = owners.get(port);

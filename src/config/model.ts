@@ -91,9 +91,16 @@ export interface RtmpLimitSettings {
   readonly idleSeconds: number;
 }
 
+/** RTMP over TLS; the two files are read once, when the service starts. */
+interface RtmpsListen extends Listen {
+  readonly certificatePath: string;
+  readonly keyPath: string;
+}
+
 export interface Settings {
   readonly http: Listen;
   readonly rtmp: Listen & { readonly limits: RtmpLimitSettings };
+  readonly rtmps?: RtmpsListen | undefined;
   readonly control: Listen;
   /** undefined: nothing is kept (`--data none`). */
   readonly dataDirectory: string | undefined;

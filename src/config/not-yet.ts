@@ -8,7 +8,6 @@ import { LONGEST_WINDOW_MS } from './settings-schema.ts';
 import type { YamlPath } from './yaml-source.ts';
 
 const PLANNED_AT_TOP: Readonly<Record<string, string>> = {
-  rtmps: 'RTMPS (put a TLS proxy in front of the RTMP port)',
   tls: 'TLS (put a TLS proxy in front)',
   srt: 'SRT ingest; push RTMP',
   access: 'viewer tokens; let the CDN check them',

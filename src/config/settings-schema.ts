@@ -134,6 +134,15 @@ export const settingsFileSchema = z
       .extend({ limits: rtmpLimitsSchema })
       .prefault({})
       .meta({ title: 'a mapping such as { port: 1935 }' }),
+    rtmps: z
+      .strictObject({
+        host: hostSchema.default('0.0.0.0'),
+        port: portSchema.prefault(443),
+        certificate: pathSchema.meta({ title: 'the path of a PEM file: the certificate, then its chain' }),
+        key: pathSchema.meta({ title: 'the path of a PEM file: the private key' }),
+      })
+      .optional()
+      .meta({ title: 'a mapping such as { port: 443, certificate: cert.pem, key: key.pem }' }),
     // Metrics, the console and the API have another trust than the media: loopback unless told otherwise.
     control: listen('127.0.0.1', 8081),
     data: pathSchema.optional().meta({ title: 'a folder, or none to keep nothing' }),

@@ -73,10 +73,11 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
   if (file === undefined) return bad(early, []);
   const layers = { file, source, fileDirectory: path === undefined ? cwd : dirname(path), overrides, cwd, env };
   const listens = listensOf(layers);
+  const rtmps = rtmpsOf(layers);
   const found = await channelsOf(layers);
   const wrong = [
     ...early,
-    ...portProblems(listens),
+    ...portProblems(rtmps === undefined ? listens : { ...listens, rtmps }),
     ...channelProblems(found.channels, source, overrides.streamKey),
     ...found.problems,
   ];
@@ -85,6 +86,7 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
   const ffmpeg = overrides.values.get('ffmpeg');
   const settings: Settings = {
     ...listens,
+    rtmps,
     dataDirectory: dataDirectoryOf(layers),
     ffmpegPath: ffmpeg === undefined ? resolved(layers.fileDirectory, file.ffmpeg) : resolve(cwd, ffmpeg.text),
     logLevel: LOG_LEVELS.find((known) => known === level) ?? file.logLevel,
@@ -140,6 +142,12 @@ function listensOf({ file, overrides }: Layers): Pick<Settings, 'http' | 'rtmp' 
   };
   const rtmp = { ...listen(file.rtmp, 'rtmp-'), limits: file.rtmp.limits };
   return { http: listen(file.http, ''), rtmp, control: listen(file.control, 'control-') };
+}
+
+function rtmpsOf({ file, fileDirectory }: Layers): Settings['rtmps'] {
+  if (file.rtmps === undefined) return undefined;
+  const { host, port, certificate, key } = file.rtmps;
+  return { host, port, certificatePath: resolve(fileDirectory, certificate), keyPath: resolve(fileDirectory, key) };
 }
 
 function dataDirectoryOf({ file, fileDirectory, overrides, cwd, env }: Layers): string | undefined {

@@ -71,10 +71,14 @@ export class SourceProbe {
   isComplete(nowMs: number): boolean {
     if (this.#firstTagMs === undefined) return false;
     if (nowMs - this.#firstTagMs >= COMPLETE_AFTER_MS) return this.#sps !== undefined || this.#audio !== undefined;
-    if (this.#sps === undefined || this.#keyframeMs === undefined) return false;
-    if (!isRateKnown(this.#evidence())) return false;
+    if (this.#keyframeMs === undefined || !this.isVideoKnown) return false;
     if (this.#audio !== undefined || this.#saysNoAudio()) return true;
     return nowMs - this.#keyframeMs >= AUDIO_GRACE_MS;
+  }
+
+  /** Size and rate of the picture are known, and its first keyframe was there. */
+  get isVideoKnown(): boolean {
+    return this.#sps !== undefined && this.#keyframeMs !== undefined && isRateKnown(this.#evidence());
   }
 
   describe(): SourceDescription {

@@ -11,6 +11,7 @@ import { FeedAdvisor } from './advice.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
+import { legacyBody } from './enhanced-flv.ts';
 import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
 import { GopRing } from './gop-ring.ts';
 import type { MediaFrame } from './media-frames.ts';
@@ -148,8 +149,9 @@ export class PublishFeed implements Feed {
   }
 
   /** One tag, in order of arrival. */
-  accept(frame: MediaFrame): void {
+  accept(received: MediaFrame): void {
     if (this.#end !== undefined) return;
+    const frame = { ...received, body: legacyBody(received.kind, received.body) };
     this.#counts.bytes += frame.body.length;
     this.#lastTagUs = frame.arrivalUs;
     const content = readTagContent(frame.kind, frame.body);
@@ -306,7 +308,7 @@ export class PublishFeed implements Feed {
     const now = this.#probe.describe();
     const isNew =
       (audio === undefined && now.audio !== undefined) ||
-      (video === undefined && now.video !== undefined && this.#onKeyframe);
+      (video === undefined && now.video !== undefined && this.#probe.isVideoKnown);
     if (!isNew) return;
     this.#source = now;
     for (const listener of this.#listeners) listener.onSourceChanged(now);

@@ -28,6 +28,14 @@ const REASONS: Readonly<Record<string, readonly unknown[]>> = {
   'publish-end': PUBLISH_END_REASONS,
 };
 
+/** Where to listen for RTMP over TLS, and with which PEM texts. */
+export interface TlsListen {
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export type ToChild =
   | {
       readonly kind: 'hello';
@@ -35,6 +43,7 @@ export type ToChild =
       readonly port: number;
       readonly limits: RtmpLimits;
       readonly keys: KeyTable;
+      readonly tls?: TlsListen | undefined;
     }
   | { readonly kind: 'keys'; readonly keys: KeyTable }
   | { readonly kind: 'close'; readonly id: string; readonly reason: string }
@@ -43,9 +52,11 @@ export type ToChild =
   | { readonly kind: 'attach'; readonly id: string };
 
 export type FromChild =
-  | { readonly kind: 'listening'; readonly port: number }
+  /** `tlsPort` is 0 where there is no RTMPS. */
+  | { readonly kind: 'listening'; readonly port: number; readonly tlsPort: number }
   | {
       readonly kind: 'listen-failed';
+      readonly port: number;
       readonly code: string;
       readonly message: string;
     }
@@ -69,8 +80,8 @@ export type FromChild =
   | { readonly kind: 'pong' };
 
 const FIELDS: Readonly<Record<FromChild['kind'], Record<string, string>>> = {
-  listening: { port: 'number' },
-  'listen-failed': { code: 'string', message: 'string' },
+  listening: { port: 'number', tlsPort: 'number' },
+  'listen-failed': { port: 'number', code: 'string', message: 'string' },
   'publish-begin': { id: 'string', channel: 'string', address: 'string' },
   'publish-end': { id: 'string', reason: 'string', detail: 'string' },
   refused: { reason: 'string', address: 'string' },

@@ -102,6 +102,8 @@ export interface ChannelKeys {
 
 export interface RtmpIngest {
   readonly port: number;
+  /** undefined without RTMPS. */
+  readonly tlsPort: number | undefined;
   /** Replaces the keys; publishers already in stay. */
   setKeys(keys: readonly ChannelKeys[]): void;
   close(): Promise<void>;

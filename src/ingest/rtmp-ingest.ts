@@ -13,7 +13,7 @@ import type { Metrics } from '../system/metrics.ts';
 import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './child/limits.ts';
 import { RtmpChildProcess } from './child-process.ts';
 import { FeedLink } from './feed-link.ts';
-import type { FromChild, RefusalReason, ToChild } from './link-messages.ts';
+import type { FromChild, RefusalReason, TlsListen, ToChild } from './link-messages.ts';
 import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { hashKeys, type KeyTable } from './stream-keys.ts';
@@ -23,6 +23,8 @@ export interface RtmpIngestOptions {
   /** 0 picks a free one, and keeps it when the child is replaced. */
   readonly port: number;
   readonly keys: readonly ChannelKeys[];
+  /** RTMP over TLS too, on a port of its own; 0 picks a free one. */
+  readonly tls?: TlsListen | undefined;
   readonly limits?: Partial<RtmpLimits>;
   readonly log: Logger;
   readonly clock: Clock;
@@ -53,6 +55,7 @@ class ChildBackedIngest implements RtmpIngest {
   readonly #feeds = new Map<string, FeedLink>();
   #keys: KeyTable;
   #port: number;
+  #tls: TlsListen | undefined;
   #child: RtmpChildProcess | undefined;
   readonly #refusals = new RefusalLog();
   #failures = 0;
@@ -64,11 +67,16 @@ class ChildBackedIngest implements RtmpIngest {
   constructor(options: RtmpIngestOptions) {
     this.#options = options;
     this.#port = options.port;
+    this.#tls = options.tls;
     this.#keys = hashKeys(options.keys, randomSecret());
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  get tlsPort(): number | undefined {
+    return this.#tls?.port;
   }
 
   open(): Promise<void> {
@@ -105,6 +113,7 @@ class ChildBackedIngest implements RtmpIngest {
       port: this.#port,
       limits: { ...DEFAULT_RTMP_LIMITS, ...limits },
       keys: this.#keys,
+      tls: this.#tls,
     };
     this.#folder = privateFolder();
     const path = join(this.#folder, SOCKET_NAME);
@@ -118,10 +127,10 @@ class ChildBackedIngest implements RtmpIngest {
   #onMessage(child: RtmpChildProcess, message: FromChild): void {
     switch (message.kind) {
       case 'listening':
-        this.#onListening(message.port);
+        this.#onListening(message.port, message.tlsPort);
         return;
       case 'listen-failed':
-        this.#onListenFailed(child, message.code, message.message);
+        this.#onListenFailed(child, message);
         return;
       case 'publish-begin':
         this.#begin(child, message);
@@ -148,8 +157,9 @@ class ChildBackedIngest implements RtmpIngest {
     onRefused(reason);
   }
 
-  #onListening(port: number): void {
+  #onListening(port: number, tlsPort: number): void {
     this.#port = port;
+    if (this.#tls !== undefined) this.#tls = { ...this.#tls, port: tlsPort };
     // Keys that changed between hello and now.
     this.#child?.send({ kind: 'keys', keys: this.#keys });
     // At the first start the service tells its ports; a replacement is news.
@@ -159,8 +169,10 @@ class ChildBackedIngest implements RtmpIngest {
     this.#opening = undefined;
   }
 
-  #onListenFailed(child: RtmpChildProcess, code: string, message: string): void {
-    const error = listenError(this.#options.host, this.#port, code, message);
+  #onListenFailed(child: RtmpChildProcess, failed: Extract<FromChild, { kind: 'listen-failed' }>): void {
+    const { host, tls } = this.#options;
+    const isTls = tls !== undefined && failed.port === tls.port && failed.port !== this.#options.port;
+    const error = listenError(isTls ? 'rtmps' : 'rtmp', isTls ? tls.host : host, failed);
     if (this.#opening === undefined) {
       this.#options.log.error({ code: error.code, reason: error.message, hint: error.hint }, 'rtmp cannot listen');
       child.kill(); // A replacement: it is tried again, by and by.
@@ -233,19 +245,25 @@ function privateFolder(): string {
   return mkdtempSync(join(parent, 'pitchside-'));
 }
 
-function listenError(host: string, port: number, code: string, message: string): ServiceError {
+function listenError(
+  protocol: 'rtmp' | 'rtmps',
+  host: string,
+  { port, code, message }: { readonly port: number; readonly code: string; readonly message: string },
+): ServiceError {
+  const name = protocol.toUpperCase();
+  const setting = protocol === 'rtmp' ? '--rtmp-port' : 'rtmps.port in the settings file';
   if (code === 'EADDRINUSE')
-    return new ServiceError('PORT_IN_USE', `RTMP port ${port} is in use.`, {
-      hint: 'Stop the other program, or choose another port with --rtmp-port.',
+    return new ServiceError('PORT_IN_USE', `${name} port ${port} is in use.`, {
+      hint: `Stop the other program, or choose another port with ${setting}.`,
       details: { port },
     });
   return new ServiceError(
     'PORT_FORBIDDEN',
     code === 'EACCES'
-      ? `RTMP port ${port} may not be opened by this user.`
-      : `RTMP cannot listen on ${host}:${port}: ${message}`,
+      ? `${name} port ${port} may not be opened by this user.`
+      : `${name} cannot listen on ${host}:${port}: ${message}`,
     {
-      hint: 'Choose a port above 1023 with --rtmp-port, and an address of this machine.',
+      hint: `Choose a port above 1023 with ${setting}, and an address of this machine.`,
       details: { host, port, cause: code },
     },
   );

@@ -12,6 +12,7 @@
  *   fragment                  microseconds to read a CMAF fragment of 200 kB, beside mp4box
  *   playlist                  milliseconds from one more Segment to the new text of a four-hour playlist, beside hls-parser at once
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played
+ *   recovery                  an encoder that is killed, for source GOPs of 2, 4 and 8.3 s: seconds until live media is on air, frames missing
  *   memory                    MB of one more channel above the bytes of its window
  *   origin                    requests a second beside nginx with the same bytes in files (needs nginx and wrk)
  *   ingest                    CPU of the RTMP child for one publish at 6 and 20 Mbit/s, beside node-media-server alone
@@ -32,6 +33,7 @@ import { run as memory } from './memory.ts';
 import { run as origin } from './origin.ts';
 import { run as playlist } from './playlist.ts';
 import { run as publish } from './publish.ts';
+import { run as recovery } from './recovery.ts';
 
 interface Effort {
   readonly rounds: number;
@@ -53,6 +55,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fragment: (_, { rounds }) => cmaf(rounds),
   playlist: (_, { rounds }) => playlist(rounds),
   publish: (material, { rounds }) => publish(material, rounds),
+  recovery: (material, { rounds }) => recovery(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 3),
   ingest: (material, { rounds, quick }) => ingest(material, rounds, quick ? 3 : 8),

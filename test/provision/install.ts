@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { findProgram, type InstallResult, runInstallCommand, thisMachine } from '../../src/cli/install-step.ts';
 import { locateFfmpeg } from '../../src/transcode/locate.ts';
-import { DAEMON_FOLDERS, NEEDED_PROGRAMS, planPrograms } from './programs.ts';
+import { DAEMON_FOLDERS, type NeededProgram, planPrograms } from './programs.ts';
 
 /** A look at the machine: the ffmpeg that works is found by the service's own search, all else along PATH. */
 async function lookAround(): Promise<{
@@ -25,12 +25,16 @@ export type TestPrograms =
   | { readonly kind: 'ready'; readonly environment: NodeJS.ProcessEnv }
   | { readonly kind: 'problem'; readonly says: string };
 
-export async function provideTestPrograms(say: (line: string) => void, signal: AbortSignal): Promise<TestPrograms> {
+export async function provideTestPrograms(
+  needed: readonly NeededProgram[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<TestPrograms> {
   const before = await lookAround();
   // Somebody named an ffmpeg that is of no use: installing another would not change what they named.
   if (process.env['FFMPEG_PATH'] && before.ffmpegProblem !== undefined)
     return { kind: 'problem', says: before.ffmpegProblem };
-  const plan = planPrograms(NEEDED_PROGRAMS, before.find, thisMachine());
+  const plan = planPrograms(needed, before.find, thisMachine());
   if (plan.kind === 'nothing') return { kind: 'ready', environment: testEnvironment(before.find) };
   if (plan.kind === 'impossible') return { kind: 'problem', says: plan.says };
   say(plan.says);
@@ -40,7 +44,7 @@ export async function provideTestPrograms(say: (line: string) => void, signal: A
     results.push(await runInstallCommand(command, signal));
   }
   const after = await lookAround();
-  const left = planPrograms(NEEDED_PROGRAMS, after.find, { ...thisMachine(), root: false });
+  const left = planPrograms(needed, after.find, { ...thisMachine(), root: false });
   if (left.kind !== 'impossible') return { kind: 'ready', environment: testEnvironment(after.find) };
   const reasons = results.flatMap((result) => (result.ok ? [] : [result.why]));
   return { kind: 'problem', says: `apt-get: ${reasons.join('; ') || 'no error'}. Still ${left.says}` };

@@ -7,6 +7,7 @@ import { aptCommands, commandLine, type InstallCommand, type Machine } from '../
 /** A program as it is called, Debian's package that has it, and what the tests do with it. */
 export interface NeededProgram {
   readonly name: string;
+  /** Or several, with blanks between: plugins without a program of their own. */
   readonly debianPackage: string;
   readonly purpose: string;
 }
@@ -19,6 +20,20 @@ export const NEEDED_PROGRAMS: readonly NeededProgram[] = [
   { name: 'varnishd', debianPackage: 'varnish', purpose: 'an edge' },
   { name: 'wrk', debianPackage: 'wrk', purpose: 'load' },
   { name: 'xmllint', debianPackage: 'libxml2-utils', purpose: 'reads manifests strictly' },
+  { name: 'openssl', debianPackage: 'openssl', purpose: 'makes a certificate' },
+];
+
+const GSTREAMER = ['tools', 'plugins-base', 'plugins-good', 'plugins-bad', 'plugins-ugly'];
+
+/** Heavy ones, for `npm run test:long` alone. */
+export const LONG_PROGRAMS: readonly NeededProgram[] = [
+  {
+    name: 'gst-launch-1.0',
+    debianPackage: GSTREAMER.map((name) => `gstreamer1.0-${name}`).join(' '),
+    purpose: 'pushes',
+  },
+  { name: 'obs', debianPackage: 'obs-studio', purpose: 'pushes' },
+  { name: 'Xvfb', debianPackage: 'xvfb', purpose: 'a display for obs' },
 ];
 
 /** Daemons of Debian live here, outside the PATH of ordinary users. */
@@ -44,7 +59,7 @@ export function planPrograms(
 ): ProvisionPlan {
   const missing = needed.filter(({ name }) => find(name) === undefined);
   if (missing.length === 0) return { kind: 'nothing' };
-  const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))];
+  const packages = [...new Set(missing.flatMap(({ debianPackage }) => debianPackage.split(' ')))];
   const list = missing.map(({ name, purpose }) => `${name} (${purpose})`).join(', ');
   const { update, install } = aptCommands(packages);
   if (machine.apt && machine.root) {

@@ -2,10 +2,12 @@
  * The RTMP port: our own net.Server, which lets connections and publishes in and counts what it turns away.
  * It never keeps anything for a name that was refused. Invariant: one publisher per channel, decided before Start.
  */
+import { constants } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Clock } from '../../system/clock.ts';
 import { randomId } from '../../system/ids.ts';
-import type { PublishEndReason, RefusalReason } from '../link-messages.ts';
+import type { PublishEndReason, RefusalReason, TlsListen } from '../link-messages.ts';
 import { admitStreamName, type KeyTable } from '../stream-keys.ts';
 import { addressGroup } from './address-group.ts';
 import { GuessDelay } from './guess-delay.ts';
@@ -31,6 +33,7 @@ export interface Publish {
 export class Gate implements SessionHost {
   #keys: KeyTable = { salt: '', entries: [] };
   readonly #server: Server;
+  #connections = 0;
   readonly #sessions = new Set<PublisherSession>();
   readonly #perAddress = new Map<string, number>();
   readonly #guesses: GuessDelay;
@@ -45,7 +48,9 @@ export class Gate implements SessionHost {
     this.#limits = limits;
     this.#clock = clock;
     this.#guesses = new GuessDelay(limits.guessDelayMs, limits.handshakeTimeoutMs);
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      if (this.#letIn(socket)) this.#begin(socket);
+    });
   }
 
   setKeys(keys: KeyTable): void {
@@ -55,13 +60,41 @@ export class Gate implements SessionHost {
   /** Resolves with the port; rejects with the listen error of the system. */
   listen(host: string, port: number): Promise<number> {
     this.#checkDeadlines();
+    return this.#listenOn(this.#server, host, port);
+  }
+
+  /** RTMPS: the same gate behind a TLS handshake, which counts as a connection and has its own deadline. */
+  listenTls({ host, port, certificate, key }: TlsListen): Promise<number> {
+    const { handshakeTimeoutMs: handshakeTimeout } = this.#limits;
+    const tls = createTlsServer(
+      // RFC 8996: nothing below 1.2. A renegotiation costs the server more than the peer.
+      {
+        cert: certificate,
+        key,
+        handshakeTimeout,
+        minVersion: 'TLSv1.2',
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      },
+      (secure) => this.#begin(secure),
+    );
+    tls.on('tlsClientError', (_error, secure) => {
+      this.#listener.onRefused('protocol', secure.remoteAddress ?? '');
+      secure.destroy();
+    });
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      if (this.#letIn(socket)) tls.emit('connection', socket);
+    });
+    return this.#listenOn(server, host, port);
+  }
+
+  #listenOn(server: Server, host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
         // Out of file descriptors: this connection is lost, the publishers that are in stay in.
-        this.#server.on('error', () => this.#listener.onRefused('too-many-connections', ''));
-        const address = this.#server.address();
+        server.on('error', () => this.#listener.onRefused('too-many-connections', ''));
+        const address = server.address();
         resolve(typeof address === 'object' && address ? address.port : port);
       });
     });
@@ -112,30 +145,38 @@ export class Gate implements SessionHost {
     return undefined;
   }
 
-  #accept(socket: Socket): void {
+  /** False for a connection too many; it is counted until it closes. */
+  #letIn(socket: Socket): boolean {
     const address = socket.remoteAddress;
     if (address === undefined) {
       socket.destroy(); // Gone before it was accepted.
-      return;
+      return false;
     }
     const group = addressGroup(address);
     const fromAddress = this.#perAddress.get(group) ?? 0;
-    if (this.#sessions.size >= this.#limits.maxConnections || fromAddress >= this.#limits.maxConnectionsPerAddress) {
+    if (this.#connections >= this.#limits.maxConnections || fromAddress >= this.#limits.maxConnectionsPerAddress) {
       socket.on('error', () => socket.destroy());
       socket.destroy();
       this.#listener.onRefused('too-many-connections', address);
-      return;
+      return false;
     }
+    this.#connections++;
     this.#perAddress.set(group, fromAddress + 1);
-    const session = new PublisherSession(socket, group, this, this.#limits, this.#clock);
-    this.#sessions.add(session);
-    session.waitFor(this.#guesses.delayMs(group, this.#clock.monotonicUs()));
     socket.on('close', () => {
-      this.#sessions.delete(session);
+      this.#connections--;
       const left = (this.#perAddress.get(group) ?? 1) - 1;
       if (left > 0) this.#perAddress.set(group, left);
       else this.#perAddress.delete(group);
     });
+    return true;
+  }
+
+  #begin(socket: Socket): void {
+    const group = addressGroup(socket.remoteAddress ?? '');
+    const session = new PublisherSession(socket, group, this, this.#limits, this.#clock);
+    this.#sessions.add(session);
+    session.waitFor(this.#guesses.delayMs(group, this.#clock.monotonicUs()));
+    socket.on('close', () => this.#sessions.delete(session));
   }
 
   #checkDeadlines(): void {

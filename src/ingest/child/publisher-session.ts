@@ -8,6 +8,7 @@ import type { Clock } from '../../system/clock.ts';
 import { messageOf } from '../../system/errors.ts';
 import type { PublishEndReason, RefusalReason } from '../link-messages.ts';
 import { guardChunks, RtmpProtocolError } from './chunk-guard.ts';
+import { readConnectTarget } from './connect-target.ts';
 import { type InvokeMessage, type LibraryPacket, type LibrarySession, openSession } from './library.ts';
 import type { RtmpLimits } from './limits.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -22,6 +23,8 @@ const KIND_AUDIO = 8;
 const EX_AUDIO_FORMAT = 9;
 /** The library hands packets with this flag on and stores them nowhere. */
 const PASS_ON_ONLY = 6;
+/** Between deleteStream and the end of the socket, at most. */
+const LEAVE_MS = 5_000;
 
 export interface PublishTag {
   readonly kind: number;
@@ -61,6 +64,8 @@ export class PublisherSession {
   readonly group: string;
   readonly acceptedUs: number;
   #state: State = 'new';
+  /** `?...` of the URL that connect named, or nothing. */
+  #connectQuery = '';
   #arrivalUs: number;
   #lastMediaUs = 0;
   #inBytes = 0;
@@ -146,7 +151,9 @@ export class PublisherSession {
     rtmp.onPlay = () => this.#onPlay();
     rtmp.onDeleteStream = () => {
       if (this.#state !== 'publishing') return;
-      this.close('publisher-gone', '');
+      this.#end('publisher-gone', '');
+      // GStreamer takes a socket that closes before it does for an error: it may leave first.
+      this.#clock.after(LEAVE_MS, () => this.#socket.destroy());
       throw new SessionOver();
     };
   }
@@ -200,11 +207,10 @@ export class PublisherSession {
     if (this.#state !== 'new') throw new RtmpProtocolError('connect was sent twice');
     const { cmdObj } = message;
     if (typeof cmdObj !== 'object' || cmdObj === null) throw new RtmpProtocolError('connect without a command object');
-    const { app, tcUrl } = cmdObj as { app?: unknown; tcUrl?: unknown };
-    if (typeof app !== 'string' || typeof tcUrl !== 'string')
-      throw new RtmpProtocolError('connect without app or tcUrl');
-    // librtmp sends `live/` when the server field ends with a slash.
-    if (app.replace(/\/+$/, '') !== APPLICATION)
+    const target = readConnectTarget(cmdObj);
+    if (target === undefined) throw new RtmpProtocolError('connect without app or tcUrl');
+    this.#connectQuery = target.query;
+    if (target.application !== APPLICATION)
       this.#refuse('unknown-application', () =>
         this.#session.rtmp.sendInvokeMessage(0, {
           cmd: '_error',
@@ -238,7 +244,10 @@ export class PublisherSession {
     if (typeof message.streamName !== 'string') throw new RtmpProtocolError('publish without a name');
     const { rtmp } = this.#session;
     rtmp.streamId = rtmp.parserPacket.header.stream_id;
-    const admission = this.#host.admit(this, message.streamName);
+    // Where the encoder has the key in its server field, the stream name is the channel alone.
+    const { streamName } = message;
+    const query = streamName.includes('?') ? '' : this.#connectQuery;
+    const admission = this.#host.admit(this, `${streamName}${query}`);
     if (admission.kind === 'refused') this.#refusePublish(admission.reason, rtmp.streamId);
     else this.#start(admission.id, admission.channel);
   }

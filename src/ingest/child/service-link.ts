@@ -21,6 +21,8 @@ export class ServiceLink {
   readonly #pipes = new Map<string, PublishPipe>();
   #control: Socket | undefined;
   #gate: Gate | undefined;
+  /** The port whose opening may fail now. */
+  #opening = 0;
 
   /** `onGone` is called when the service has left. */
   constructor(clock: Clock, onGone: () => void) {
@@ -64,6 +66,7 @@ export class ServiceLink {
           const { code } = thrown as NodeJS.ErrnoException;
           this.#tell({
             kind: 'listen-failed',
+            port: this.#opening,
             code: code ?? '',
             message: messageOf(thrown),
           });
@@ -106,8 +109,11 @@ export class ServiceLink {
     );
     gate.setKeys(hello.keys);
     this.#gate = gate;
+    this.#opening = hello.port;
     const port = await gate.listen(hello.host, hello.port);
-    this.#tell({ kind: 'listening', port });
+    this.#opening = hello.tls?.port ?? 0;
+    const tlsPort = hello.tls === undefined ? 0 : await gate.listenTls(hello.tls);
+    this.#tell({ kind: 'listening', port, tlsPort });
   }
 
   #begin(publish: Publish, hello: Extract<ToChild, { kind: 'hello' }>): void {

@@ -157,13 +157,27 @@ describe('a publish', () => {
     expect(it.channel.isPublishing).toBe(true);
   });
 
-  test('without video is refused with what to do', async () => {
+  test('without video is refused after 10 s, with what to do', async () => {
     const it = await opened();
     const feed = it.publish();
     feed.announce({ ...SOURCE, video: undefined });
+    it.clock.advance(9900);
+    expect(feed.closed).toEqual([]);
+    it.clock.advance(200);
     expect(feed.closed).toEqual(['no video']);
     expect(it.status.lastFaults[0]).toMatchObject({ code: 'PUBLISH_CODEC', message: expect.stringContaining('H.264') });
     expect(it.workers).toEqual([]);
+  });
+
+  test('whose picture comes seconds after its sound is encoded from then on', async () => {
+    const it = await opened();
+    const feed = it.publish();
+    feed.announce({ ...SOURCE, video: undefined });
+    it.clock.advance(4000);
+    feed.changeSource(SOURCE, 'headers-2');
+    it.clock.advance(20_000);
+    expect(feed.closed).toEqual([]);
+    expect(it.workers).not.toEqual([]);
   });
 
   test('too small for any rung is refused and said', async () => {

@@ -241,13 +241,13 @@ describe('the channels block', () => {
 
   test('what is planned is refused by name with "not yet" and CONFIG_NOT_YET, never ignored', async () => {
     const reading = await load(
-      'rtmps: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    latency: low\n    whenAbsent: gap\n    takeover: replace\n    window: 4h\n    absentTimeout: 10m\n  b: { latency: ultra }\n',
+      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    latency: low\n    whenAbsent: gap\n    takeover: replace\n    window: 4h\n    absentTimeout: 10m\n  b: { latency: ultra }\n',
     );
     expect(reading).toEqual({
       kind: 'bad',
       code: 'CONFIG_NOT_YET',
       problems: [
-        's.yaml:1:1 rtmps: not yet: RTMPS (put a TLS proxy in front of the RTMP port)',
+        's.yaml:1:1 tls: not yet: TLS (put a TLS proxy in front)',
         's.yaml:2:9 http.tls: not yet: TLS (put a TLS proxy in front of this port)',
         's.yaml:5:14 channels.a.latency: not yet: latency: low; today it is normal',
         's.yaml:6:17 channels.a.whenAbsent: not yet: whenAbsent: gap; today it is slate',
@@ -259,12 +259,23 @@ describe('the channels block', () => {
     });
   });
 
+  test('rtmps names its two files relative to the settings file, and wants a port of its own', async () => {
+    const reading = await load('rtmps: { port: 1443, certificate: tls/cert.pem, key: /etc/key.pem }\n');
+    if (reading.kind === 'bad') throw new Error(reading.problems.join());
+    expect(reading.settings.rtmps).toMatchObject({ host: '0.0.0.0', port: 1443, keyPath: '/etc/key.pem' });
+    expect(reading.settings.rtmps?.certificatePath).toMatch(/\/.+\/tls\/cert\.pem$/);
+    expect(await problems('rtmps: { port: 1935, certificate: c, key: k }\n')).toEqual([
+      'ports: rtmp and rtmps both want port 1935; give each its own, or 0 for any free one',
+    ]);
+    expect(await problems('rtmps: { port: 443, certificate: c }\n')).toEqual([expect.stringContaining('rtmps.key')]);
+  });
+
   test('mistakes of every kind are listed at once, without any secret', async () => {
     const lines = await problems(
       'chanels: {}\nhttp: { port: http }\nlogLevel: loud\nchannels:\n  Match_1: {}\n  a: { window: 120, ladder: 7, latency: fast, reconnectGrace: 1h }\n  b: { keys: { x: hunter2 } }\n  c: { keys: secret-in-the-wrong-place }\n  d: { keys: { x: "a b c d e f g" }, window: 5s }\n',
     );
     expect(lines).toEqual([
-      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, control, data, ffmpeg, logLevel, channels',
+      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, control, data, ffmpeg, logLevel, channels',
       's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
       's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NEEDED_PROGRAMS, planPrograms } from '../../provision/programs.ts';
+import { LONG_PROGRAMS, NEEDED_PROGRAMS, planPrograms } from '../../provision/programs.ts';
 
 const ROOT_DEBIAN = { platform: 'linux', root: true, apt: true } as const;
 
@@ -26,10 +26,16 @@ describe('the plan for the tests’ programs', () => {
     );
   });
 
+  test('a program that needs several packages gets them all', () => {
+    const plan = planPrograms(LONG_PROGRAMS, () => undefined, ROOT_DEBIAN);
+    const packages = plan.kind === 'install' ? plan.install.args : [];
+    expect(packages).toEqual(expect.arrayContaining(['gstreamer1.0-tools', 'gstreamer1.0-plugins-bad', 'obs-studio']));
+  });
+
   test('covers a machine with nothing at all', () => {
     const plan = planPrograms(NEEDED_PROGRAMS, () => undefined, ROOT_DEBIAN);
     const packages = plan.kind === 'install' ? plan.install.args.slice(3) : [];
-    expect(packages.toSorted()).toEqual(['chromium', 'ffmpeg', 'libxml2-utils', 'nginx', 'varnish', 'wrk']);
+    expect(packages.toSorted()).toEqual(['chromium', 'ffmpeg', 'libxml2-utils', 'nginx', 'openssl', 'varnish', 'wrk']);
   });
 
   test('without root it says what to run by hand', () => {
