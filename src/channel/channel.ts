@@ -20,9 +20,10 @@ import { EndingWorkers } from './ending-workers.ts';
 import { FaultLog } from './fault-log.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey } from './media-index.ts';
-import { choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { SlateKeeper } from './slate-keeper.ts';
+import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
@@ -68,6 +69,7 @@ export class Channel implements ChannelView {
   #isShown = false;
   #feed: Feed | undefined;
   #worker: Worker | undefined;
+  #copy: SourceCopy | undefined;
   readonly #ending = new EndingWorkers();
   /** When the last publish ended; infinite while one is encoded. */
   #lastFeedMs = 0;
@@ -131,7 +133,8 @@ export class Channel implements ChannelView {
     feed.listen({
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
-      onJump: () => this.#worker?.kill('the stamps jumped'),
+      onJump: () => this.#jumped(),
+      onKeyframe: (keyframe) => (this.#feed === feed ? this.#copy?.take(keyframe) : undefined),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }
@@ -162,6 +165,12 @@ export class Channel implements ChannelView {
     await this.#ending.close(this.#parts.clock);
   }
 
+  /** A copy begins again by itself, on the next keyframe: its base was counted in the stamps of before. */
+  #jumped(): void {
+    if (this.#copy === undefined) this.#worker?.kill('the stamps jumped');
+    else this.#endWorker();
+  }
+
   #endWorker(): void {
     this.#ending.end(this.#worker);
     this.#worker = undefined;
@@ -188,14 +197,31 @@ export class Channel implements ChannelView {
     this.#plan = plan;
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     this.#to('publish-in');
-    this.#announcePlan(plan, source);
+    announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
+    this.#endWorker();
+    this.#copy = sourceCopyOf({
+      plan,
+      feed,
+      onBase: () => this.#startWorker(feed, source, plan),
+      onNote: (note) => this.#parts.log.warn({ publish: feed.identity.id }, note),
+      onRefused: (reason, hint) => {
+        this.#fault('PUBLISH_COPY', `${reason}. ${hint}`);
+        feed.close(reason);
+      },
+    });
+    if (this.#copy === undefined) this.#startWorker(feed, source, plan);
+    else this.#copy.begin();
+  }
+
+  #startWorker(feed: Feed, source: SourceDescription, plan: PlanInUse): void {
     this.#endWorker();
     this.#worker = new Worker({
       parts: this.#parts,
       feed,
       source,
       plan,
+      copy: this.#copy,
       nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
       edgeMs: () => this.#timeline.edgeMs,
       waitsForSlate: () => !this.#isShown && this.#slates.isBusy,
@@ -220,13 +246,6 @@ export class Channel implements ChannelView {
     this.#isPlanFixed = true;
     const slate = this.#plan?.key === choice.plan.key ? this.#plan.slate : undefined;
     return { ...choice.plan, slate };
-  }
-
-  #announcePlan(plan: PlanInUse, source: SourceDescription): void {
-    const { log } = this.#parts;
-    for (const note of plan.notes) log.info({ note }, 'plan');
-    for (const { id, reason } of plan.plan.dropped) log.info({ rung: id, reason }, 'rung left out');
-    log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
   }
 
   /** For the grace the worker waits for its publisher: who comes back unchanged goes on where it was. */

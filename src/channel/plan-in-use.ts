@@ -4,9 +4,11 @@
  * and the window lives; later feeds are conformed to them.
  */
 import type { Ladder } from '../config/model.ts';
+import type { SourceDescription } from '../ingest/model.ts';
 import { type Grid, makeGrid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
 import type { Slate } from '../package/slate.ts';
+import type { Logger } from '../system/log.ts';
 import type { PlanSource, TranscodePlan } from '../transcode/model.ts';
 import { conformPlan, makePlan } from '../transcode/plan.ts';
 import { trackFactsOf } from './track-facts.ts';
@@ -44,13 +46,25 @@ export function choosePlan(ladder: Ladder, source: PlanSource | undefined): Plan
   return { kind: 'ok', plan: planInUse(result.plan, grid, ladder, result.notes) };
 }
 
-/** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate. */
+/** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate; but for a copy of another shape. */
 export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
-  return { ...kept, plan: conformPlan(kept.plan, source) };
+  const plan = conformPlan(kept.plan, source);
+  const key = keyOf(plan);
+  // A copy is the source's own: another shape is another header, and wants a slate of that shape.
+  return { ...kept, plan, key, slate: key === kept.key ? kept.slate : undefined };
 }
 
 function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {
-  const video = plan.video.map((track) => ({ ...track, pad: false }));
-  const key = JSON.stringify([plan.grid, video, plan.audio]);
-  return { plan, grid, facts: trackFactsOf(plan), ladder, key, notes, slate: undefined };
+  return { plan, grid, facts: trackFactsOf(plan), ladder, key: keyOf(plan), notes, slate: undefined };
+}
+
+function keyOf(plan: TranscodePlan): string {
+  return JSON.stringify([plan.grid, plan.video.map((track) => ({ ...track, pad: false })), plan.audio]);
+}
+
+/** Tells an operator what a publish is encoded as. */
+export function announcePlan(plan: PlanInUse, source: SourceDescription, log: Logger): void {
+  for (const note of plan.notes) log.info({ note }, 'plan');
+  for (const { id, reason } of plan.plan.dropped) log.info({ rung: id, reason }, 'rung left out');
+  log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
 }

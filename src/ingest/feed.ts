@@ -9,7 +9,7 @@ import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
-import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
+import { AUDIO, hasIdr, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
 import { GopRing } from './gop-ring.ts';
 import type { MediaFrame } from './media-frames.ts';
 import type {
@@ -19,6 +19,7 @@ import type {
   FeedStatistics,
   PublishIdentity,
   SourceDescription,
+  SourceKeyframe,
   WorkerInput,
 } from './model.ts';
 import { StampUnwrapper } from './unwrap.ts';
@@ -58,6 +59,8 @@ export class PublishFeed implements Feed {
   #onKeyframe = false;
   #newestStartMs: number | undefined;
   #keyframeIntervalMs: number | undefined;
+  #base = 0;
+  #keyframes: SourceKeyframe[] = [];
   #newestMediaMs = 0;
   #counts = { video: 0, audio: 0, bytes: 0 };
   #lastTagUs: number | undefined;
@@ -91,6 +94,14 @@ export class PublishFeed implements Feed {
 
   keyframeAtOrBefore(mediaMs: number): number | undefined {
     return this.#ring.startAtOrBefore(mediaMs);
+  }
+
+  keyframes(): readonly SourceKeyframe[] {
+    return this.#keyframes;
+  }
+
+  get videoHeader(): Buffer | undefined {
+    return this.#headers.video;
   }
 
   attach(input: WorkerInput): { detach(): void } {
@@ -151,7 +162,8 @@ export class PublishFeed implements Feed {
       case 'video':
         this.#hasVideo = true;
         if (content.packet === 'sequence-header') this.#takeVideoHeader(frame);
-        else if (content.packet === 'nalu' && this.#headers.video) this.#takeMedia(frame, content.keyframe);
+        else if (content.packet === 'nalu' && this.#headers.video)
+          this.#takeMedia(frame, content.keyframe, content.compositionMs);
         return;
       case 'aac':
         if (content.packet === 'sequence-header') this.#takeAacHeader(frame);
@@ -177,6 +189,7 @@ export class PublishFeed implements Feed {
     if (known === undefined) return;
     // Pictures before it cannot be decoded with it; the next one is a keyframe (ISO/IEC 14496-15, 5.3.3.1).
     this.#ring.clear();
+    this.#keyframes = [];
     this.#onKeyframe = false;
     this.#changed(VIDEO, frame.body);
   }
@@ -186,7 +199,10 @@ export class PublishFeed implements Feed {
     if (known?.equals(frame.body)) return;
     this.#probe.takeAacHeader(frame.body.subarray(AAC_HEADER_BYTES));
     this.#headers.audio = frame.body;
-    if (known !== undefined) this.#ring.clear();
+    if (known !== undefined) {
+      this.#ring.clear();
+      this.#keyframes = [];
+    }
     this.#changed(AUDIO, frame.body);
   }
 
@@ -202,7 +218,7 @@ export class PublishFeed implements Feed {
     for (const listener of this.#listeners) listener.onSourceChanged(this.#source);
   }
 
-  #takeMedia(frame: MediaFrame, keyframe: boolean): void {
+  #takeMedia(frame: MediaFrame, keyframe: boolean, compositionMs = 0): void {
     const stampMs = this.#unwrapper.unwrap(frame.stamp);
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
     const placed = this.#anchor.place(frame.kind, stampMs, arrivalMs);
@@ -219,13 +235,21 @@ export class PublishFeed implements Feed {
     if (frame.kind === VIDEO && !this.#onKeyframe) return;
     this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);
     const isStart = this.#isStart(mediaMs, keyframe);
-    const tag = { tagType: frame.kind, mediaMs, body: frame.body };
+    const tag = { tagType: frame.kind, mediaMs, stampMs, body: frame.body };
     this.#ring.push(tag, isStart);
     if (this.#ring.isCut) this.#warnOnce('keyframe interval beyond the ring');
     for (const attachment of this.#attachments) {
       if (attachment.isWaiting) this.#start(attachment);
       else attachment.write(tag);
     }
+    if (frame.kind === VIDEO && keyframe) this.#tellKeyframe({ stampMs, compositionMs, mediaMs, body: frame.body });
+  }
+
+  #tellKeyframe({ body, ...times }: { stampMs: number; compositionMs: number; mediaMs: number; body: Buffer }): void {
+    const oldestMs = this.#ring.range()?.oldestMs ?? times.mediaMs;
+    const keyframe = { base: this.#base, ...times, hasIdr: hasIdr(body, this.#headers.video) };
+    this.#keyframes = [...this.#keyframes.filter(({ mediaMs }) => mediaMs >= oldestMs), keyframe];
+    for (const listener of this.#listeners) listener.onKeyframe?.(keyframe);
   }
 
   #isStart(mediaMs: number, keyframe: boolean): boolean {
@@ -241,6 +265,8 @@ export class PublishFeed implements Feed {
   }
 
   #newBase(): void {
+    this.#base += 1;
+    this.#keyframes = [];
     this.#ring.clear();
     this.#onKeyframe = false;
     this.#newestStartMs = undefined;

@@ -15,17 +15,18 @@ export class PublisherFeed implements Feed {
   source: SourceDescription | undefined;
   headersKey: string | undefined = 'headers-1';
   /** Media times of the ring's keyframes, rising. */
-  keyframes: number[];
+  starts: number[];
   /** Everything that was ever attached, in order. */
   readonly inputs: WorkerInput[] = [];
   readonly flow: boolean[] = [];
+  readonly videoHeader = undefined;
   readonly closed: string[] = [];
   readonly #attached = new Set<WorkerInput>();
   #listener: FeedListener | undefined;
 
   constructor(id: string, startedMs: number, keyframes: readonly number[] = [startedMs]) {
     this.identity = { id, channel: 'match', address: '192.0.2.7:50000', startedMs };
-    this.keyframes = [...keyframes];
+    this.starts = [...keyframes];
   }
 
   get attached(): number {
@@ -56,7 +57,7 @@ export class PublisherFeed implements Feed {
   /** As the real one: who was attached hears no more, the ring is empty, then the end is told. */
   end(how: FeedEnd = 'publisher-gone'): void {
     this.#attached.clear();
-    this.keyframes = [];
+    this.starts = [];
     this.#listener?.onEnd(how);
   }
 
@@ -66,13 +67,18 @@ export class PublisherFeed implements Feed {
   }
 
   keyframeRange(): { oldestMs: number; newestMs: number } | undefined {
-    const oldestMs = this.keyframes[0];
-    const newestMs = this.keyframes.at(-1);
+    const oldestMs = this.starts[0];
+    const newestMs = this.starts.at(-1);
     return oldestMs === undefined || newestMs === undefined ? undefined : { oldestMs, newestMs };
   }
 
   keyframeAtOrBefore(mediaMs: number): number | undefined {
-    return this.keyframes.filter((at) => at <= mediaMs).at(-1) ?? this.keyframes[0];
+    return this.starts.filter((at) => at <= mediaMs).at(-1) ?? this.starts[0];
+  }
+
+  /** Only a copy asks. */
+  keyframes(): [] {
+    return [];
   }
 
   attach(input: WorkerInput): { detach(): void } {

@@ -1,0 +1,97 @@
+/** Copied rungs end to end: real pushes whose own pictures go out beside encoded ones, read by the strict checker, or refused by name. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkStream } from '../../src/check/check-stream.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { ROOT, startTestService, type TestService, waitFor, waitLive } from '../rig/service.ts';
+
+const LADDER = resolve(ROOT, 'test/fixtures/ladders/copy.yaml');
+const KEY = 'copy-test-key-';
+const NO_B = ['-tune', 'zerolatency'];
+const WITH_B = ['-bf', '3', '-flags', '+cgop'];
+
+const FEEDS = [
+  { channel: 'r25', rate: '25', gopFrames: 50, encoder: NO_B, segmentMs: 2000 },
+  { channel: 'r25-b', rate: '25', gopFrames: 25, encoder: WITH_B, segmentMs: 2000 },
+  { channel: 'r30n', rate: '30000/1001', gopFrames: 30, encoder: NO_B, segmentMs: 2002 },
+  { channel: 'r30n-b', rate: '30000/1001', gopFrames: 60, encoder: WITH_B, segmentMs: 2002 },
+  { channel: 'r50', rate: '50', gopFrames: 100, encoder: NO_B, segmentMs: 2000 },
+  { channel: 'r50-b', rate: '50', gopFrames: 25, encoder: WITH_B, segmentMs: 2000 },
+];
+const BAD = ['gop', 'irregular', 'open'];
+
+const folder = mkdtempSync(join(tmpdir(), 'pitchside-copy-'));
+let service: TestService;
+
+beforeAll(async () => {
+  const ids = [...FEEDS.map(({ channel }) => channel), ...BAD];
+  const channels = ids.map((id) => `  ${id}: { ladder: ${LADDER}, keys: { main: ${KEY}${id} } }`);
+  const config = join(folder, 'settings.yaml');
+  await writeFile(config, `channels:\n${channels.join('\n')}\n`);
+  service = await startTestService({ config }, {});
+});
+
+afterAll(async () => {
+  await service?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe.concurrent.each(FEEDS)('a copy of $channel', ({ channel, rate, gopFrames, encoder, segmentMs }) => {
+  test('HLS and DASH keep every rule of the checker beside an encoded rung', async ({ expect }) => {
+    const push = service.push({
+      rate,
+      gopFrames,
+      encoder,
+      size: '320x180',
+      bitrate: '500k',
+      channel,
+      key: KEY + channel,
+    });
+    await waitLive(service, channel);
+    const base = `http://127.0.0.1:${service.ports.http}/live/${channel}`;
+    const clock = systemClock();
+    const [hls, dash] = await Promise.all(
+      ['master.m3u8', 'manifest.mpd'].map((name) => checkStream({ url: `${base}/${name}`, seconds: 8, clock })),
+    );
+    const status = service.directory.get(channel)?.status();
+    await push.stop();
+    const serious = [...(hls?.findings ?? []), ...(dash?.findings ?? [])].filter(({ severity }) => severity !== 'note');
+    expect(serious).toEqual([]);
+    expect(status?.segmentMs).toBe(segmentMs);
+    expect(status?.state).toBe('live');
+    expect(status?.lastFaults).toEqual([]);
+  });
+});
+
+describe.concurrent('a feed that does not fit is refused by name', () => {
+  const faultOf = async (channel: string, gopFrames: number, encoder: readonly string[]) => {
+    const push = service.push({ rate: '25', gopFrames, encoder, size: '320x180', channel, key: KEY + channel });
+    await waitFor('the refusal', () => (service.directory.get(channel)?.status().lastFaults.length ?? 0) > 0);
+    await waitFor('the end of the push', () => push.process.exitCode !== null);
+    return service.directory.get(channel)?.status().lastFaults[0];
+  };
+
+  test('keyframes every 1.68 s do not divide 2 s', async () => {
+    const fault = await faultOf('gop', 42, NO_B);
+    expect(fault?.code).toBe('PUBLISH_COPY');
+    expect(fault?.message).toContain('1.680 s (42 frames) apart');
+    expect(fault?.message).toContain('keyframe interval of 2, 1 s exactly');
+  });
+
+  test('an irregular GOP', async () => {
+    const fault = await faultOf('irregular', 50, ['-tune', 'zerolatency', '-force_key_frames', '4.4,5.0']);
+    expect(fault?.code).toBe('PUBLISH_COPY');
+    expect(fault?.message).toContain(
+      'keyframes are not regular: after intervals of 2.000 s (50 frames) one came 0.400 s',
+    );
+  });
+
+  test('open GOPs', async () => {
+    const fault = await faultOf('open', 50, ['-bf', '3', '-x264-params', 'open-gop=1:bframes=3']);
+    expect(fault?.message).toContain('not IDR');
+  });
+});
