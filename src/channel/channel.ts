@@ -133,7 +133,8 @@ export class Channel implements ChannelView {
     feed.listen({
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
-      onJump: () => this.#jumped(),
+      // A copy begins again by itself, on the next keyframe.
+      onJump: () => (this.#copy === undefined ? this.#worker?.kill('the stamps jumped') : this.#endWorker()),
       onKeyframe: (keyframe) => (this.#feed === feed ? this.#copy?.take(keyframe) : undefined),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
@@ -163,12 +164,6 @@ export class Channel implements ChannelView {
     this.#wake('closed');
     this.#publishOver();
     await this.#ending.close(this.#parts.clock);
-  }
-
-  /** A copy begins again by itself, on the next keyframe: its base was counted in the stamps of before. */
-  #jumped(): void {
-    if (this.#copy === undefined) this.#worker?.kill('the stamps jumped');
-    else this.#endWorker();
   }
 
   #endWorker(): void {
@@ -204,11 +199,7 @@ export class Channel implements ChannelView {
       plan,
       feed,
       onBase: () => this.#startWorker(feed, source, plan),
-      onNote: (note) => this.#parts.log.warn({ publish: feed.identity.id }, note),
-      onRefused: (reason, hint) => {
-        this.#fault('PUBLISH_COPY', `${reason}. ${hint}`);
-        feed.close(reason);
-      },
+      onFault: (message) => this.#fault('PUBLISH_COPY', message),
     });
     if (this.#copy === undefined) this.#startWorker(feed, source, plan);
     else this.#copy.begin();

@@ -27,8 +27,7 @@ export interface SourceCopyOptions {
   readonly feed: Feed;
   /** The base was chosen: a worker may begin. Again after a jump, and after the publisher's clock has run away. */
   readonly onBase: () => void;
-  readonly onRefused: (reason: string, hint: string) => void;
-  readonly onNote: (note: string) => void;
+  readonly onFault: (message: string) => void;
 }
 
 /** Where a run begins, in media time of the Channel. */
@@ -99,7 +98,7 @@ export class SourceCopy {
     const step = this.#keyframes.take(keyframe);
     if (step.kind === 'bad') this.#refuse(step.reason, step.hint);
     if (step.kind === 'drifted')
-      this.#options.onNote(
+      this.#options.onFault(
         `the publisher's clock has run away by ${Math.round(step.leadMs)} ms: the copy's base is chosen anew`,
       );
     if (step.kind === 'base' || step.kind === 'drifted') this.#options.onBase();
@@ -108,7 +107,8 @@ export class SourceCopy {
   #refuse(reason: string, hint: string): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
-    this.#options.onRefused(reason, hint);
+    this.#options.onFault(`${reason}. ${hint}`);
+    this.#options.feed.close(reason);
   }
 
   #unfit(): { readonly reason: string; readonly hint: string } | undefined {

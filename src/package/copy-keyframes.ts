@@ -31,7 +31,7 @@ export type KeyframeStep =
   | { readonly kind: 'bad'; readonly reason: string; readonly hint: string };
 
 /** A keyframe may be this far off its place: stamps are whole ms and jitter. */
-const TOLERANCE_FRAMES = 0.5;
+export const TOLERANCE_FRAMES = 0.5;
 /** Media may arrive this much after its place on the Grid: what is not whole 800 ms after an index is filled. */
 const MOST_LATE_MS = 300;
 /** The last keyframes that are kept: the ring's 12 s at four a second. */

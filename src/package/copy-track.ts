@@ -7,7 +7,7 @@
 import { readFragment } from '../cmaf/isobmff/fragment.ts';
 import type { Fragment, InitSegment, Sample } from '../cmaf/isobmff/model.ts';
 import { writeFragment } from '../cmaf/isobmff/writer.ts';
-import type { PlacedKeyframe } from './copy-keyframes.ts';
+import { type PlacedKeyframe, TOLERANCE_FRAMES } from './copy-keyframes.ts';
 import type { Grid } from './grid.ts';
 
 export interface CopyTrackStart {
@@ -69,6 +69,8 @@ export class CopyTrack {
   /** The Fragments that became whole by this sample: it says how long the one before lasts. A string: why it can't be placed. */
   push(sample: CopySample): readonly Fragment[] | string {
     const slot = this.#slotOf(sample);
+    // Off its place: whoever watches the keyframes says so.
+    if (slot === undefined) return [];
     const before = this.#pending;
     if (before !== undefined && slot <= before.slot)
       return `pictures come faster than ${this.#start.grid.frameRate.num}/${this.#start.grid.frameRate.den} a second`;
@@ -78,12 +80,13 @@ export class CopyTrack {
     return before === undefined ? [] : this.#append(before, slot);
   }
 
-  #slotOf(sample: CopySample): number {
+  #slotOf(sample: CopySample): number | undefined {
     const { frame, stampMs, compositionMs } = this.#keyframe;
     if (sample.isKeyframe) {
       const { gopFrames } = this.#start;
       const frames = (sample.stampMs + sample.compositionMs - stampMs - compositionMs) / this.#frameMs;
-      return frame + Math.round(frames / gopFrames) * gopFrames;
+      const distance = Math.round(frames / gopFrames) * gopFrames;
+      return Math.abs(frames - distance) > TOLERANCE_FRAMES ? undefined : frame + distance;
     }
     const exact = frame + (sample.stampMs - stampMs) / this.#frameMs;
     const next = (this.#pending?.slot ?? frame) + 1;

@@ -24,9 +24,9 @@ export class PublisherFeed implements Feed {
   readonly #attached = new Set<WorkerInput>();
   #listener: FeedListener | undefined;
 
-  constructor(id: string, startedMs: number, keyframes: readonly number[] = [startedMs]) {
+  constructor(id: string, startedMs: number, starts: readonly number[] = [startedMs]) {
     this.identity = { id, channel: 'match', address: '192.0.2.7:50000', startedMs };
-    this.starts = [...keyframes];
+    this.starts = [...starts];
   }
 
   get attached(): number {
