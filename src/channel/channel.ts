@@ -135,7 +135,6 @@ export class Channel implements ChannelView {
       onSourceChanged: (source) => this.#begin(feed, source),
       // A copy begins again by itself, on the next keyframe.
       onJump: () => (this.#copy === undefined ? this.#worker?.kill('the stamps jumped') : this.#endWorker()),
-      onKeyframe: (keyframe) => (this.#feed === feed ? this.#copy?.take(keyframe) : undefined),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }
@@ -195,9 +194,11 @@ export class Channel implements ChannelView {
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
     this.#endWorker();
+    this.#copy?.close();
     this.#copy = sourceCopyOf({
       plan,
       feed,
+      clock: this.#parts.clock,
       onBase: () => this.#startWorker(feed, source, plan),
       onFault: (message) => this.#fault('PUBLISH_COPY', message),
     });

@@ -15,16 +15,20 @@ import { CopyKeyframes, type PlacedKeyframe } from '../package/copy-keyframes.ts
 import { CopyTrack } from '../package/copy-track.ts';
 import { type Grid, startMsOf } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
+import type { Clock } from '../system/clock.ts';
 import { formatFrameRate, sameFrameRate } from '../system/frame-rate.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 
 /** AVCVIDEOPACKET before its data: FLV 10.1, E.4.3. */
 const VIDEO_TAG_BYTES = 5;
 const HIGHEST_PROFILE = 100;
+/** Longer than any ring: a feed with a single keyframe (periodic intra refresh) is told so. */
+const SECOND_KEYFRAME_MS = 13_000;
 
 export interface SourceCopyOptions {
   readonly plan: PlanInUse;
   readonly feed: Feed;
+  readonly clock: Clock;
   /** The base was chosen: a worker may begin. Again after a jump, and after the publisher's clock has run away. */
   readonly onBase: () => void;
   readonly onFault: (message: string) => void;
@@ -63,7 +67,8 @@ export class SourceCopy {
   readonly #keyframes: CopyKeyframes;
   readonly #init: InitSegment | undefined;
   readonly #sets: AvcParameterSets | undefined;
-  #isRefused = false;
+  #isOver = false;
+  #cancelWait: () => void = () => undefined;
 
   constructor(options: SourceCopyOptions, track: TrackFacts) {
     this.track = track;
@@ -76,18 +81,38 @@ export class SourceCopy {
     this.#init = headerOf(avcC, this.#grid);
   }
 
-  /** Judges the feed, then its keyframes as far as they have come. */
+  /** Judges the feed, then its keyframes: those that have come, and each that comes. */
   begin(): void {
+    const { feed, clock } = this.#options;
     const unfit = this.#unfit();
     if (unfit !== undefined) {
       this.#refuse(unfit.reason, unfit.hint);
       return;
     }
-    for (const keyframe of this.#options.feed.keyframes()) this.take(keyframe);
+    this.#cancelWait = clock.after(SECOND_KEYFRAME_MS, () =>
+      this.#refuse(
+        `the feed sent no second keyframe within ${SECOND_KEYFRAME_MS / 1000} s, so its pictures can't be copied`,
+        `Set the encoder to a keyframe interval of ${this.#grid.segmentMs / 1000} s (OBS: Keyframe Interval), or use a ladder without copy.`,
+      ),
+    );
+    for (const keyframe of feed.keyframes()) this.#take(keyframe);
+    feed.listen({
+      onKeyframe: (keyframe) => this.#take(keyframe),
+      onSource: () => undefined,
+      onSourceChanged: () => undefined,
+      onJump: () => undefined,
+      onEnd: () => this.close(),
+    });
   }
 
-  take(keyframe: SourceKeyframe): void {
-    if (this.#isRefused) return;
+  /** Nothing is told any more. */
+  close(): void {
+    this.#isOver = true;
+    this.#cancelWait();
+  }
+
+  #take(keyframe: SourceKeyframe): void {
+    if (this.#isOver) return;
     if (!keyframe.hasIdr) {
       this.#refuse(
         "the feed's keyframes are not IDR pictures (open GOP), so its pictures can't be copied",
@@ -101,12 +126,13 @@ export class SourceCopy {
       this.#options.onFault(
         `the publisher's clock has run away by ${Math.round(step.leadMs)} ms: the copy's base is chosen anew`,
       );
+    if (step.kind !== 'waiting') this.#cancelWait();
     if (step.kind === 'base' || step.kind === 'drifted') this.#options.onBase();
   }
 
   #refuse(reason: string, hint: string): void {
-    if (this.#isRefused) return;
-    this.#isRefused = true;
+    if (this.#isOver) return;
+    this.close();
     this.#options.onFault(`${reason}. ${hint}`);
     this.#options.feed.close(reason);
   }
@@ -172,7 +198,7 @@ export class SourceCopy {
   }
 
   #copyTag(track: CopyTrack, sets: AvcParameterSets, tag: SourceTag, onFragment: (fragment: Fragment) => void): void {
-    if (this.#isRefused) return;
+    if (this.#isOver) return;
     const content = readTagContent(VIDEO, tag.body);
     if (content.kind !== 'video' || content.packet !== 'nalu') return;
     const sample = avcSample(tag.body.subarray(VIDEO_TAG_BYTES), sets);

@@ -97,7 +97,8 @@ export class PublishFeed implements Feed {
   }
 
   keyframes(): readonly SourceKeyframe[] {
-    return this.#keyframes;
+    const oldestMs = this.#ring.range()?.oldestMs ?? Number.POSITIVE_INFINITY;
+    return this.#keyframes.filter(({ mediaMs }) => mediaMs >= oldestMs);
   }
 
   get videoHeader(): Buffer | undefined {
@@ -246,9 +247,8 @@ export class PublishFeed implements Feed {
   }
 
   #tellKeyframe({ body, ...times }: { stampMs: number; compositionMs: number; mediaMs: number; body: Buffer }): void {
-    const oldestMs = this.#ring.range()?.oldestMs ?? times.mediaMs;
     const keyframe = { base: this.#base, ...times, hasIdr: hasIdr(body, this.#headers.video) };
-    this.#keyframes = [...this.#keyframes.filter(({ mediaMs }) => mediaMs >= oldestMs), keyframe];
+    this.#keyframes = [...this.keyframes(), keyframe];
     for (const listener of this.#listeners) listener.onKeyframe?.(keyframe);
   }
 

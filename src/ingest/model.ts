@@ -109,7 +109,7 @@ export interface Feed {
   keyframeRange(): { readonly oldestMs: number; readonly newestMs: number } | undefined;
   /** Media time of the newest keyframe at or before mediaMs (or the oldest kept one). */
   keyframeAtOrBefore(mediaMs: number): number | undefined;
-  /** The ring's keyframes, oldest first, and the newest one. */
+  /** The ring's keyframes, oldest first. */
   keyframes(): readonly SourceKeyframe[];
   /** Body of the video sequence header (FLV AVCVIDEOPACKET of type 0), when there is one. */
   readonly videoHeader: Buffer | undefined;

@@ -23,12 +23,13 @@ const FEEDS = [
   { channel: 'r50-b', rate: '50', gopFrames: 25, encoder: WITH_B, segmentMs: 2000 },
 ];
 const BAD = ['gop', 'irregular', 'open'];
+const TROUBLED = 'troubled';
 
 const folder = mkdtempSync(join(tmpdir(), 'pitchside-copy-'));
 let service: TestService;
 
 beforeAll(async () => {
-  const ids = [...FEEDS.map(({ channel }) => channel), ...BAD];
+  const ids = [...FEEDS.map(({ channel }) => channel), ...BAD, TROUBLED];
   const channels = ids.map((id) => `  ${id}: { ladder: ${LADDER}, keys: { main: ${KEY}${id} } }`);
   const config = join(folder, 'settings.yaml');
   await writeFile(config, `channels:\n${channels.join('\n')}\n`);
@@ -94,5 +95,51 @@ describe.concurrent('a feed that does not fit is refused by name', () => {
   test('open GOPs', async () => {
     const fault = await faultOf('open', 50, ['-bf', '3', '-x264-params', 'open-gop=1:bframes=3']);
     expect(fault?.message).toContain('not IDR');
+  });
+});
+
+describe.sequential('a copy through trouble', () => {
+  const status = () => service.directory.get(TROUBLED)?.status();
+  const base = () => `http://127.0.0.1:${service.ports.http}/live/${TROUBLED}`;
+  const feed = { rate: '25', gopFrames: 25, encoder: WITH_B, size: '320x180', bitrate: '500k', channel: TROUBLED };
+  const breaks = async () => {
+    const text = await (await fetch(`${base()}/source/media.m3u8`)).text();
+    return text.split('\n').filter((line) => line === '#EXT-X-DISCONTINUITY').length;
+  };
+  const segmentsLater = (count: number) => {
+    const from = status()?.newestNumber ?? 0;
+    return waitFor(`${count} Segments`, () => (status()?.newestNumber ?? 0) >= from + count);
+  };
+  let push = undefined as ReturnType<TestService['push']> | undefined;
+
+  test('an encoder that is killed goes on at the same base: nothing is declared', async () => {
+    push = service.push({ ...feed, key: KEY + TROUBLED });
+    await waitLive(service, TROUBLED);
+    await segmentsLater(1);
+    const [before, pid] = [await breaks(), status()?.encoder?.pid];
+    if (pid === undefined) throw new Error('no encoder');
+    process.kill(pid, 'SIGKILL');
+    await waitFor('another encoder', () => status()?.encoder !== undefined && status()?.encoder?.pid !== pid);
+    await segmentsLater(3);
+    expect(status()?.onAir).toBe('live');
+    expect(await breaks()).toBe(before);
+  });
+
+  test('a publisher that is back at another phase begins another base, and every rule is kept', async () => {
+    const pid = status()?.encoder?.pid;
+    await push?.stop('SIGKILL');
+    await waitFor('the publisher is gone', () => status()?.publisher === undefined);
+    service.push({ ...feed, key: KEY + TROUBLED });
+    await waitFor('another encoder', () => status()?.encoder !== undefined && status()?.encoder?.pid !== pid);
+    await waitFor('live', () => status()?.onAir === 'live' && status()?.state === 'live');
+    await segmentsLater(2);
+    const clock = systemClock();
+    const [hls, dash] = await Promise.all(
+      ['master.m3u8', 'manifest.mpd'].map((name) => checkStream({ url: `${base()}/${name}`, seconds: 6, clock })),
+    );
+    const serious = [...(hls?.findings ?? []), ...(dash?.findings ?? [])].filter(
+      ({ severity }) => severity === 'error',
+    );
+    expect(serious).toEqual([]);
   });
 });

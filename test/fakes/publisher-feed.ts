@@ -2,7 +2,14 @@
  * A Feed that a test plays: its keyframes, its headers, its end, and what was asked of it.
  * It never has sockets. Invariant: who is attached gets the ring's tag first and then what the test sends.
  */
-import type { Feed, FeedEnd, FeedListener, SourceDescription, WorkerInput } from '../../src/ingest/model.ts';
+import type {
+  Feed,
+  FeedEnd,
+  FeedListener,
+  SourceDescription,
+  SourceKeyframe,
+  WorkerInput,
+} from '../../src/ingest/model.ts';
 
 export const SOURCE: SourceDescription = {
   video: { codec: 'h264', width: 1280, height: 720, frameRate: { num: 30, den: 1 }, profile: 'High' },
@@ -19,10 +26,9 @@ export class PublisherFeed implements Feed {
   /** Everything that was ever attached, in order. */
   readonly inputs: WorkerInput[] = [];
   readonly flow: boolean[] = [];
-  readonly videoHeader = undefined;
   readonly closed: string[] = [];
   readonly #attached = new Set<WorkerInput>();
-  #listener: FeedListener | undefined;
+  protected listener: FeedListener | undefined;
 
   constructor(id: string, startedMs: number, starts: readonly number[] = [startedMs]) {
     this.identity = { id, channel: 'match', address: '192.0.2.7:50000', startedMs };
@@ -34,31 +40,31 @@ export class PublisherFeed implements Feed {
   }
 
   listen(listener: FeedListener): void {
-    this.#listener = listener;
+    this.listener = listener;
     if (this.source !== undefined) listener.onSource(this.source);
   }
 
   /** Its headers are known now. */
   announce(source: SourceDescription = SOURCE): void {
     this.source = source;
-    this.#listener?.onSource(source);
+    this.listener?.onSource(source);
   }
 
   changeSource(source: SourceDescription, headersKey: string): void {
     this.source = source;
     this.headersKey = headersKey;
-    this.#listener?.onSourceChanged(source);
+    this.listener?.onSourceChanged(source);
   }
 
   jump(): void {
-    this.#listener?.onJump();
+    this.listener?.onJump();
   }
 
   /** As the real one: who was attached hears no more, the ring is empty, then the end is told. */
   end(how: FeedEnd = 'publisher-gone'): void {
     this.#attached.clear();
     this.starts = [];
-    this.#listener?.onEnd(how);
+    this.listener?.onEnd(how);
   }
 
   /** One tag to every worker that is attached. */
@@ -76,8 +82,12 @@ export class PublisherFeed implements Feed {
     return this.starts.filter((at) => at <= mediaMs).at(-1) ?? this.starts[0];
   }
 
-  /** Only a copy asks. */
-  keyframes(): [] {
+  /** Only a copy asks for these two. */
+  get videoHeader(): Buffer | undefined {
+    return undefined;
+  }
+
+  keyframes(): readonly SourceKeyframe[] {
     return [];
   }
 
