@@ -145,7 +145,7 @@ export class CopyKeyframes {
 }
 
 /** Presentation time: the one that stands on the Grid (D-042). */
-export function presentationMs({ stampMs, compositionMs }: Pick<KeyframeTimes, 'stampMs' | 'compositionMs'>): number {
+function presentationMs({ stampMs, compositionMs }: Pick<KeyframeTimes, 'stampMs' | 'compositionMs'>): number {
   return stampMs + compositionMs;
 }
 

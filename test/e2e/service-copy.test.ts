@@ -70,18 +70,18 @@ describe.concurrent.each(FEEDS)('a copy of $channel', ({ channel, rate, gopFrame
 });
 
 describe.concurrent('a feed that does not fit is refused by name', () => {
-  const faultOf = async (channel: string, gopFrames: number, encoder: readonly string[]) => {
-    const push = service.push({ rate: '25', gopFrames, encoder, size: '320x180', channel, key: KEY + channel });
+  const faultOf = async (channel: string, gopFrames: number, encoder: readonly string[], rate = '25') => {
+    const push = service.push({ rate, gopFrames, encoder, size: '320x180', channel, key: KEY + channel });
     await waitFor('the refusal', () => (service.directory.get(channel)?.status().lastFaults.length ?? 0) > 0);
     await waitFor('the end of the push', () => push.process.exitCode !== null);
     return service.directory.get(channel)?.status().lastFaults[0];
   };
 
-  test('keyframes every 1.68 s do not divide 2 s', async () => {
-    const fault = await faultOf('gop', 42, NO_B);
+  test('keyframes every 1.7 s do not divide 2 s', async () => {
+    const fault = await faultOf('gop', 85, NO_B, '50');
     expect(fault?.code).toBe('PUBLISH_COPY');
-    expect(fault?.message).toContain('1.680 s (42 frames) apart');
-    expect(fault?.message).toContain('keyframe interval of 2, 1 s exactly');
+    expect(fault?.message).toContain('1.700 s (85 frames) apart');
+    expect(fault?.message).toContain('keyframe interval of 2, 1, 0.5 s exactly');
   });
 
   test('an irregular GOP', async () => {
