@@ -24,7 +24,9 @@ import { MediaIndex, mediaKey } from './media-index.ts';
 import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { SlateKeeper } from './slate-keeper.ts';
+import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
+import { manifestSettings, timelineSettings } from './timing.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
 
@@ -39,19 +41,8 @@ export interface ChannelParts {
   readonly metrics: Metrics;
 }
 
-/** Media is promised to DASH players this long after its end (src/README.md: Publishing). */
-const PUBLISH_MARGIN_MS = 1000;
-/** An index that is not whole by then becomes slate; the rest of the margin is for making and storing it. */
-const FILL_DELAY_MS = 800;
-/** Fetchable after leaving every list: a player may hold a playlist for a while before it asks. */
-const RETENTION_MS = 60_000;
-/** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
-const TAIL_MS = 6000;
 /** A publish without a picture for so long will not have one. */
 const AWAIT_VIDEO_MS = 10_000;
-/** Two Segments behind the promised edge: one to play, one on its way. */
-const TARGET_LATENCY_SEGMENTS = 2;
-
 export class Channel implements ChannelView {
   readonly id: string;
   readonly #parts: ChannelParts;
@@ -71,6 +62,7 @@ export class Channel implements ChannelView {
   #isShown = false;
   #feed: Feed | undefined;
   #worker: Worker | undefined;
+  #copy: SourceCopy | undefined;
   readonly #ending = new EndingWorkers();
   /** When the last publish ended; infinite while one is encoded. */
   #lastFeedMs = 0;
@@ -83,20 +75,8 @@ export class Channel implements ChannelView {
     this.id = settings.id;
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
-    this.#timeline = new Timeline({
-      incarnation: parts.journal.incarnation,
-      windowMs: settings.windowMs,
-      retentionMs: RETENTION_MS,
-      tailMs: TAIL_MS,
-      fillDelayMs: FILL_DELAY_MS,
-      backfillMs: Math.min(settings.windowMs, 60_000),
-    });
-    this.#manifests = new Manifests({
-      channel: settings.id,
-      windowMs: settings.windowMs,
-      publishMarginMs: PUBLISH_MARGIN_MS,
-      targetLatencyMs: TARGET_LATENCY_SEGMENTS * settings.ladder.segmentSeconds * 1000,
-    });
+    this.#timeline = new Timeline(timelineSettings(settings, parts.journal.incarnation));
+    this.#manifests = new Manifests(manifestSettings(settings));
     this.#index = new MediaIndex(this.#timeline, parts.store);
     this.#publication = new Publication(this.#parts, {
       onPeriod: (period) => this.#index.remember(period),
@@ -135,7 +115,8 @@ export class Channel implements ChannelView {
     feed.listen({
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
-      onJump: () => this.#worker?.kill('the stamps jumped'),
+      // A copy begins again by itself, on the next keyframe.
+      onJump: () => (this.#copy === undefined ? this.#worker?.kill('the stamps jumped') : this.#endWorker()),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }
@@ -196,11 +177,26 @@ export class Channel implements ChannelView {
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
     this.#endWorker();
+    this.#copy?.close();
+    this.#copy = sourceCopyOf({
+      plan,
+      feed,
+      clock: this.#parts.clock,
+      onBase: () => this.#startWorker(feed, source, plan),
+      onFault: (message) => this.#fault('PUBLISH_COPY', message),
+    });
+    if (this.#copy === undefined) this.#startWorker(feed, source, plan);
+    else this.#copy.begin();
+  }
+
+  #startWorker(feed: Feed, source: SourceDescription, plan: PlanInUse): void {
+    this.#endWorker();
     this.#worker = new Worker({
       parts: this.#parts,
       feed,
       source,
       plan,
+      copy: this.#copy,
       nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
       edgeMs: () => this.#timeline.edgeMs,
       waitsForSlate: () => !this.#isShown && this.#slates.isBusy,

@@ -46,9 +46,12 @@ export function choosePlan(ladder: Ladder, source: PlanSource | undefined): Plan
   return { kind: 'ok', plan: planInUse(result.plan, grid, ladder, result.notes) };
 }
 
-/** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate. */
+/** The kept plan for a later feed of whatever shape: same Tracks, same CMAF headers, same slate; but for a copy of another shape. */
 export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
-  return { ...kept, plan: conformPlan(kept.plan, source) };
+  const plan = conformPlan(kept.plan, source);
+  const key = keyOf(plan);
+  // A copy is the source's own: another shape is another header, and wants a slate of that shape.
+  return { ...kept, plan, key, slate: key === kept.key ? kept.slate : undefined };
 }
 
 /** What an operator wants to know of a plan when a publish begins. */
@@ -59,7 +62,9 @@ export function announcePlan(plan: PlanInUse, source: SourceDescription, log: Lo
 }
 
 function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {
-  const video = plan.video.map((track) => ({ ...track, pad: false }));
-  const key = JSON.stringify([plan.grid, video, plan.audio]);
-  return { plan, grid, facts: trackFactsOf(plan), ladder, key, notes, slate: undefined };
+  return { plan, grid, facts: trackFactsOf(plan), ladder, key: keyOf(plan), notes, slate: undefined };
+}
+
+function keyOf(plan: TranscodePlan): string {
+  return JSON.stringify([plan.grid, plan.video.map((track) => ({ ...track, pad: false })), plan.audio]);
 }

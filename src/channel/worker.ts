@@ -5,7 +5,7 @@
  */
 import type { CmafRun } from '../cmaf/receiver.ts';
 import type { CmafSink } from '../cmaf/sink.ts';
-import type { Feed, SourceDescription } from '../ingest/model.ts';
+import type { Feed, SourceDescription, WorkerInput } from '../ingest/model.ts';
 import { audioOffset, indexAt, startMsOf } from '../package/grid.ts';
 import { workerCommand } from '../transcode/arguments.ts';
 import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
@@ -20,14 +20,18 @@ import {
   supervisorLimits,
 } from '../transcode/supervisor.ts';
 import type { ChannelParts } from './channel.ts';
+import { CopyRate } from './copy-rate.ts';
 import { EncodeRun } from './encode-run.ts';
 import type { PlanInUse } from './plan-in-use.ts';
+import type { CopyStart, SourceCopy } from './source-copy.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
   readonly feed: Feed;
   readonly source: SourceDescription;
   readonly plan: PlanInUse;
+  /** Of a plan with a copied Track; its base is chosen. */
+  readonly copy: SourceCopy | undefined;
   readonly nextRunId: () => string;
   /** Media time of the first Segment that is not on air yet; undefined before the Channel is open. */
   readonly edgeMs: () => number | undefined;
@@ -104,6 +108,8 @@ export class Worker {
     const live = this.#live;
     const newestMs = feed.keyframeRange()?.newestMs;
     if (live === undefined || newestMs === undefined || this.#state.wanted !== 'worker') return false;
+    // The new publish has its keyframes elsewhere: another base, so another run.
+    if (this.#options.copy !== undefined) return false;
     if (feed.headersKey === undefined || feed.headersKey !== this.#headersKey) return false;
     live.input?.detach();
     this.#feed = feed;
@@ -175,6 +181,7 @@ export class Worker {
     const delivers = new Set(
       plan.facts.filter(({ kind }) => kind === 'video' || source.audio !== undefined).map(({ id }) => id),
     );
+    const posted = [...delivers].filter((id) => id !== this.#options.copy?.track.id);
     const run = new EncodeRun({
       id: this.#options.nextRunId(),
       grid: plan.grid,
@@ -184,7 +191,7 @@ export class Worker {
       slate: () => plan.slate,
       waitsForSlate: this.#options.waitsForSlate,
     });
-    const cmaf = parts.receiver.openRun({ runId: run.id, tracks: [...delivers], sink: this.#sink(run) });
+    const cmaf = parts.receiver.openRun({ runId: run.id, tracks: posted, sink: this.#sink(run) });
     const command = workerCommand({
       plan: plan.plan,
       urlOf: cmaf.urlOf,
@@ -207,18 +214,40 @@ export class Worker {
       fromMs: start.fromMs,
       originMs: start.inputOriginMs,
       write: (bytes) => this.#feedIn(process, bytes),
+      ...this.#copyInto(run, start.copy),
     });
+  }
+
+  /** The feed's own pictures go past the encoder into the run; all tags of the run take their times from the copy's base. */
+  #copyInto(run: EncodeRun, start: CopyStart | undefined): Pick<WorkerInput, 'timeOf'> {
+    const { copy, onMedia, onFault, parts, plan } = this.#options;
+    if (copy === undefined || start === undefined) return {};
+    const { id } = copy.track;
+    const rate = new CopyRate(copy.track, plan.grid);
+    const copied = copy.openRun(start, (fragment) => {
+      const outcome = run.onFragment(id, fragment);
+      if (outcome.kind === 'dropped')
+        parts.metrics.fragmentsDropped.inc({ channel: parts.settings.id, reason: outcome.reason });
+      if (outcome.kind === 'segments') onMedia();
+      const fault = rate.take(fragment);
+      if (fault !== undefined) onFault(fault);
+    });
+    if (copied === undefined) return {};
+    run.onInit(id, copied.init);
+    return { timeOf: copied.timeOf };
   }
 
   /**
    * Where the run begins: at the first Segment not on air, from the newest keyframe before it; a fresh publish begins at
    * the Segment that holds its first keyframe, and constant rate pads from the boundary to it (first frame repeated).
    */
-  #startOf(): { originIndex: number; fromMs: number; inputOriginMs: number; trimMs: number } {
+  #startOf(): { originIndex: number; fromMs: number; inputOriginMs: number; trimMs: number; copy?: CopyStart } {
     const { plan, edgeMs, parts } = this.#options;
     const feed = this.#feed;
     const { grid } = plan;
     const wanted = indexAt(grid, edgeMs() ?? parts.clock.nowMs() - grid.segmentMs);
+    const copy = this.#options.copy?.startFor(wanted);
+    if (copy !== undefined) return { ...copy, fromMs: copy.keyframe.mediaMs, copy };
     const keyMs = feed.keyframeAtOrBefore(startMsOf(grid, wanted)) ?? startMsOf(grid, wanted);
     const keyIndex = indexAt(grid, keyMs);
     const originIndex = Math.max(wanted, keyIndex);

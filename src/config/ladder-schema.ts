@@ -64,6 +64,11 @@ const side = (name: 'height' | 'width', example: number, maximum: number) =>
 export const ladderVideoSchema = z
   .strictObject({
     id: trackId,
+    copy: z.literal(true).optional().meta({
+      title: 'true, or nothing',
+      description:
+        "The feed's own H.264, not encoded. `bitrate` is what the publisher is set to and is declared to players. The publisher's keyframe interval must be constant and divide the segment (2, 1 or 0.5 s of 2 s); other feeds are refused. Needs an encoded rendition beside it.",
+    }),
     height: side('height', 720, 2160).optional(),
     width: side('width', 1280, 4096).optional(),
     frameRate: z.enum(['full', 'half']).default('full').meta({
@@ -99,7 +104,7 @@ export const ladderVideoSchema = z
   })
   .meta({
     title: 'a video rendition such as { id: 720p, height: 720, bitrate: 2800k }',
-    oneOf: [{ required: ['height'] }, { required: ['width'] }],
+    oneOf: [{ required: ['height'] }, { required: ['width'] }, { required: ['copy'] }],
   });
 
 export const ladderAudioSchema = z

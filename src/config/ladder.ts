@@ -41,7 +41,7 @@ const MOST_MAXRATE_PER_BITRATE = 2;
 /** Below a quarter of a second an I-frame does not fit; above four the peak of a segment means nothing to a player. */
 const BUFFER_SECONDS_RANGE = [0.25, 4] as const;
 
-const LATER_VIDEO_CODECS = ['hevc', 'h265', 'av1', 'vp9', 'copy'];
+const LATER_VIDEO_CODECS = ['hevc', 'h265', 'av1', 'vp9'];
 const LATER_AUDIO_CODECS = ['opus', 'ac3', 'eac3', 'he-aac', 'copy'];
 
 /** `file` is what problems call it; `name` its base name unless given. */
@@ -63,6 +63,7 @@ export function parseLadder(text: string, file: string, name = basename(file).re
     ...idProblems(source, video.length, audio.length),
     ...video.flatMap((rung, index) => (rung === undefined ? [] : rungProblems(source, index, rung))),
     ...orderProblems(source, video),
+    ...copyProblems(source, video),
     ...audioNameProblems(source, audio),
   ];
   if (shape.kind === 'bad') return bad([...shape.problems, ...meaning]);
@@ -150,7 +151,7 @@ function rungProblems(source: YamlSource, index: number, rung: LadderVideoFile):
   const at: YamlPath = ['video', index];
   const problems: Problem[] = [];
   const { bitrate, buffer, height, width } = rung;
-  if (height === undefined && width === undefined)
+  if (height === undefined && width === undefined && rung.copy === undefined)
     problems.push(source.problem(at, 'neither height nor width is given; give one, for example height: 720'));
   if (height !== undefined && width !== undefined)
     problems.push(source.problem([...at, 'width'], 'both height and width are given; keep one, the other follows'));
@@ -175,6 +176,32 @@ function rungProblems(source: YamlSource, index: number, rung: LadderVideoFile):
       source.problem(
         [...at, 'buffer'],
         `${formatBits(buffer)} is ${Math.round((buffer / maxrate) * 100) / 100} s of maxrate; give ${least} to ${most} s, that is ${formatBits(maxrate * least)} to ${formatBits(maxrate * most)}, or leave it out for 1 s`,
+      ),
+    );
+  return problems;
+}
+
+/** What an encoder would be told and a copy cannot do. */
+const ENCODED_ONLY = ['height', 'width', 'frameRate', 'codec', 'profile', 'preset'];
+
+function copyProblems(source: YamlSource, video: readonly (LadderVideoFile | undefined)[]): Problem[] {
+  const list = recordOf(source.value)['video'];
+  const copies = video.flatMap((rung, index) => (rung?.copy === true ? [index] : []));
+  const first = copies[0];
+  if (first === undefined) return [];
+  const problems = copies.flatMap((index) => {
+    const written = recordOf(Array.isArray(list) ? list[index] : undefined);
+    return ENCODED_ONLY.filter((key) => Object.hasOwn(written, key)).map((key) =>
+      source.problem(['video', index, key], `${key} of a copy is the feed's own; leave it out, or leave copy out`),
+    );
+  });
+  for (const index of copies.slice(1))
+    problems.push(source.problem(['video', index, 'copy'], 'the feed is copied already; keep one copy'));
+  if (video.every((rung) => rung?.copy === true))
+    problems.push(
+      source.problem(
+        ['video', first, 'copy'],
+        'there is nothing but the copy; add an encoded rendition, for example { id: 360p, height: 360, bitrate: 700k }',
       ),
     );
   return problems;
@@ -222,7 +249,5 @@ function notYet(path: YamlPath, value: unknown): string | undefined {
     return `not yet: video codec ${String(value)}; today it is h264`;
   if (key === 'codec' && list === 'audio' && LATER_AUDIO_CODECS.includes(String(value)))
     return `not yet: audio codec ${String(value)}; today it is aac`;
-  if (key === 'copy' || (key === 'preset' && value === 'copy'))
-    return "not yet: copy (passing the feed's own pictures on); name a bitrate and a preset to encode it";
   return undefined;
 }

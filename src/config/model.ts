@@ -8,6 +8,8 @@ import type { LogLevel } from '../system/log.ts';
 export interface LadderVideo {
   /** Also the Track's name in URLs: `[a-z0-9][a-z0-9-]{0,31}`. */
   readonly id: string;
+  /** The feed's own pictures, not encoded; neither height nor width is given then, and what encoders need is for the slate. */
+  readonly copy?: true | undefined;
   /** Wanted picture height; width follows from the source's aspect. Exactly one of height and width is given. */
   readonly height: number | undefined;
   readonly width: number | undefined;

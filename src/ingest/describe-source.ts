@@ -94,6 +94,7 @@ export class SourceProbe {
               height: sps.height,
               frameRate: sourceFrameRate(this.#evidence()),
               profile: PROFILES[sps.profileIdc] ?? `profile ${sps.profileIdc}`,
+              level: (sps.levelIdc / 10).toFixed(1),
             },
       audio: this.#audio,
       encoder: typeof encoder === 'string' && encoder !== '' ? encoder : undefined,

@@ -12,7 +12,7 @@ import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
 import { legacyBody } from './enhanced-flv.ts';
-import { AUDIO, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
+import { AUDIO, hasIdr, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
 import { GopRing } from './gop-ring.ts';
 import type { MediaFrame } from './media-frames.ts';
 import type {
@@ -22,6 +22,7 @@ import type {
   FeedStatistics,
   PublishIdentity,
   SourceDescription,
+  SourceKeyframe,
   WorkerInput,
 } from './model.ts';
 import { StampUnwrapper } from './unwrap.ts';
@@ -64,6 +65,8 @@ export class PublishFeed implements Feed {
   #onKeyframe = false;
   #newestStartMs: number | undefined;
   #keyframeIntervalMs: number | undefined;
+  #base = 0;
+  #keyframes: SourceKeyframe[] = [];
   #newestMediaMs = 0;
   #counts = { video: 0, audio: 0, bytes: 0 };
   #lastTagUs: number | undefined;
@@ -97,6 +100,15 @@ export class PublishFeed implements Feed {
 
   keyframeAtOrBefore(mediaMs: number): number | undefined {
     return this.#ring.startAtOrBefore(mediaMs);
+  }
+
+  keyframes(): readonly SourceKeyframe[] {
+    const oldestMs = this.#ring.range()?.oldestMs ?? Number.POSITIVE_INFINITY;
+    return this.#keyframes.filter(({ mediaMs }) => mediaMs >= oldestMs);
+  }
+
+  get videoHeader(): Buffer | undefined {
+    return this.#headers.video;
   }
 
   attach(input: WorkerInput): { detach(): void } {
@@ -200,6 +212,7 @@ export class PublishFeed implements Feed {
     if (known === undefined) return;
     // Pictures before it cannot be decoded with it; the next one is a keyframe (ISO/IEC 14496-15, 5.3.3.1).
     this.#ring.clear();
+    this.#keyframes = [];
     this.#onKeyframe = false;
     this.#changed(VIDEO, frame.body);
   }
@@ -209,7 +222,10 @@ export class PublishFeed implements Feed {
     if (known?.equals(frame.body)) return;
     this.#probe.takeAacHeader(frame.body.subarray(AAC_HEADER_BYTES));
     this.#headers.audio = frame.body;
-    if (known !== undefined) this.#ring.clear();
+    if (known !== undefined) {
+      this.#ring.clear();
+      this.#keyframes = [];
+    }
     this.#changed(AUDIO, frame.body);
   }
 
@@ -244,13 +260,20 @@ export class PublishFeed implements Feed {
     if (frame.kind === VIDEO && !this.#onKeyframe) return;
     this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);
     const isStart = this.#isStart(mediaMs, keyframe);
-    const tag = { tagType: frame.kind, mediaMs, body: frame.body };
+    const tag = { tagType: frame.kind, mediaMs, stampMs, body: frame.body };
     this.#ring.push(tag, isStart);
     if (this.#ring.isCut) this.#warnOnce('keyframe interval beyond the ring');
     for (const attachment of this.#attachments) {
       if (attachment.isWaiting) this.#start(attachment);
       else attachment.write(tag);
     }
+    if (frame.kind === VIDEO && keyframe) this.#tellKeyframe({ stampMs, compositionMs, mediaMs, body: frame.body });
+  }
+
+  #tellKeyframe({ body, ...times }: { stampMs: number; compositionMs: number; mediaMs: number; body: Buffer }): void {
+    const keyframe = { base: this.#base, ...times, hasIdr: hasIdr(body, this.#headers.video) };
+    this.#keyframes = [...this.keyframes(), keyframe];
+    for (const listener of this.#listeners) listener.onKeyframe?.(keyframe);
   }
 
   #isStart(mediaMs: number, keyframe: boolean): boolean {
@@ -266,6 +289,8 @@ export class PublishFeed implements Feed {
   }
 
   #newBase(): void {
+    this.#base += 1;
+    this.#keyframes = [];
     this.#ring.clear();
     this.#onKeyframe = false;
     this.#newestStartMs = undefined;

@@ -112,6 +112,19 @@ function readVideo(body: Buffer): TagContent {
   };
 }
 
+const IDR_NAL_TYPE = 5;
+
+/** Whether a NALU packet holds an IDR picture; `header` is the sequence header's body, whose avcC says how long a length is. */
+export function hasIdr(body: Buffer, header: Buffer | undefined): boolean {
+  const lengthBytes = ((header?.[9] ?? 3) & 3) + 1;
+  for (let at = 5; at + lengthBytes < body.length; ) {
+    const start = at + lengthBytes;
+    if (((body[start] ?? 0) & 0x1f) === IDR_NAL_TYPE) return true;
+    at = start + body.readUIntBE(at, lengthBytes);
+  }
+  return false;
+}
+
 function readAudio(body: Buffer): TagContent {
   const first = body[0] ?? 0;
   const format = first >> 4;

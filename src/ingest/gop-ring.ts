@@ -7,6 +7,8 @@
 export interface RingTag {
   readonly tagType: number;
   readonly mediaMs: number;
+  /** The publisher's own, unwrapped; undefined for a sequence header. */
+  readonly stampMs?: number | undefined;
   /** Shared: copy before writing. */
   readonly body: Buffer;
 }

@@ -17,6 +17,8 @@ export interface SourceDescription {
         /** The standard rate nearest to what was declared and seen. */
         readonly frameRate: FrameRate;
         readonly profile: string;
+        /** `4.1`, of the parameter set. */
+        readonly level?: string | undefined;
       }
     | undefined;
   readonly audio:
@@ -41,7 +43,28 @@ export interface PublishIdentity {
 
 export type FeedEnd = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'child-exited';
 
+/** A keyframe of the ring, on the publisher's own clock and on ours. */
+export interface SourceKeyframe {
+  /** Rises when the stamps jump: stamps of two bases can't be compared. */
+  readonly base: number;
+  /** Unwrapped decoding stamp, ms. */
+  readonly stampMs: number;
+  /** Presentation minus decoding time, ms, signed. */
+  readonly compositionMs: number;
+  readonly mediaMs: number;
+  readonly hasIdr: boolean;
+}
+
+/** A media tag on the publisher's own clock. The body is shared: copy before writing. */
+export interface SourceTag {
+  readonly isVideo: boolean;
+  readonly stampMs: number;
+  readonly body: Buffer;
+}
+
 export interface FeedListener {
+  /** Each keyframe, as it comes. */
+  onKeyframe?(keyframe: SourceKeyframe): void;
   /** Called once, when codec headers are known (within 2 s of the first media tag even if a track is missing). */
   onSource(source: SourceDescription): void;
   /** Later parameter sets that differ from the first. */
@@ -58,6 +81,11 @@ export interface WorkerInput {
   readonly originMs: number;
   /** The worker already runs on another feed with the same `headersKey`: tags alone are written, from the next keyframe kept. */
   readonly isContinuation?: boolean;
+  /**
+   * The worker's own time of a tag in ms, instead of media time minus originMs; asked once for each media tag, in order.
+   * undefined: the tag is left out.
+   */
+  readonly timeOf?: (tag: SourceTag) => number | undefined;
   /** Gets FLV bytes in order. The buffers are not reused. */
   readonly write: (bytes: Buffer) => void;
 }
@@ -82,6 +110,10 @@ export interface Feed {
   keyframeRange(): { readonly oldestMs: number; readonly newestMs: number } | undefined;
   /** Media time of the newest keyframe at or before mediaMs (or the oldest kept one). */
   keyframeAtOrBefore(mediaMs: number): number | undefined;
+  /** The ring's keyframes, oldest first. */
+  keyframes(): readonly SourceKeyframe[];
+  /** Body of the video sequence header (FLV AVCVIDEOPACKET of type 0), when there is one. */
+  readonly videoHeader: Buffer | undefined;
   /** FLV header, metadata, sequence headers, ring from the keyframe on, then live tags, all at `media time - originMs`. */
   attach(input: WorkerInput): { detach(): void };
   /** Pauses the publisher's socket while a worker's stdin is full; 5 s full closes it. */

@@ -52,8 +52,17 @@ export class WorkerAttachment {
   write(tag: RingTag): void {
     if (this.#state !== 'live') return;
     if (tag.tagType === VIDEO ? !this.#hasVideo : !this.#hasAudio) return;
-    const bytes = this.#restamper.restamp(tag.tagType, tag.mediaMs, tag.body);
+    const mediaMs = this.#mediaMsOf(tag);
+    if (mediaMs === undefined) return;
+    const bytes = this.#restamper.restamp(tag.tagType, mediaMs, tag.body);
     if (bytes !== undefined) this.#input.write(bytes);
+  }
+
+  #mediaMsOf({ tagType, mediaMs, stampMs, body }: RingTag): number | undefined {
+    const { timeOf, originMs } = this.#input;
+    if (timeOf === undefined || stampMs === undefined) return mediaMs;
+    const timeMs = timeOf({ isVideo: tagType === VIDEO, stampMs, body });
+    return timeMs === undefined ? undefined : originMs + timeMs;
   }
 
   /** Nothing more is written: the stamps have a new base. */

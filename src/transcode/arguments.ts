@@ -11,7 +11,7 @@ import {
   videoEncoder,
   videoMuxer,
 } from './encode-options.ts';
-import { slateGraph, workerGraph } from './filter-graph.ts';
+import { encodedVideo, slateGraph, workerGraph } from './filter-graph.ts';
 import type { AudioTrackPlan, EncodeCommand, EncodeInput, PlanSource, TranscodePlan } from './model.ts';
 
 /** Where and with what a run begins. */
@@ -73,7 +73,7 @@ function untaggedColour(plan: TranscodePlan, source: PlanSource | undefined): st
 }
 
 function workerVideo({ plan, urlOf, headers, start }: WorkerRequest): EncodeCommand['outputs'] {
-  return plan.video.map((track, index) => {
+  return encodedVideo(plan).map((track, index) => {
     const startFrames = Math.round((start.trimMs * framesPerSecond(track.frameRate)) / 1000);
     const phase = startFrames % track.segmentFrames;
     return {

@@ -12,9 +12,15 @@ const TAGS = 'setparams=field_mode=prog:range=tv:color_primaries=bt709:color_trc
 /** Frames keep their slot while they are less than this many frames off it. */
 const SLOT_HYSTERESIS = 0.75;
 
-/** The graph of a worker: `[0:v:0]` in, `[v0]`, `[v1]`... out in the order of plan.video. */
+/** The rungs that a worker encodes; a copy is taken from the feed itself. */
+export function encodedVideo(plan: TranscodePlan): readonly VideoTrackPlan[] {
+  return plan.video.filter((track) => !track.isCopy);
+}
+
+/** The graph of a worker: `[0:v:0]` in, `[v0]`, `[v1]`... out in the order of encodedVideo(plan). */
 export function workerGraph(plan: TranscodePlan, trimMs: number, sourceRate: FrameRate | undefined): string {
-  return graph(plan, `[0:v:0]${slots(plan.grid, trimMs, sourceRate)}`, (track) => track.pad);
+  const encoded = { ...plan, video: encodedVideo(plan) };
+  return graph(encoded, `[0:v:0]${slots(plan.grid, trimMs, sourceRate)}`, (track) => track.pad);
 }
 
 /** The graph of the slate: one still picture repeated on the grid, always fitted and padded. */

@@ -16,6 +16,8 @@ export interface EncodeGrid {
 export interface VideoTrackPlan {
   /** Track name in URLs and in POST paths. */
   readonly id: string;
+  /** The source's own pictures: workers do not encode it; size, profile and level are those of its slate. */
+  readonly isCopy: boolean;
   readonly width: number;
   readonly height: number;
   readonly frameRate: FrameRate;
@@ -54,6 +56,9 @@ export interface PlanSource {
   readonly width: number;
   readonly height: number;
   readonly frameRate: FrameRate;
+  /** H.264 profile by name and level (`4.1`), for a copy: its slate is encoded alike. */
+  readonly profile?: string | undefined;
+  readonly level?: string | undefined;
 }
 
 /** One ffmpeg run as data: exactly what fluent-ffmpeg is given. */

@@ -56,7 +56,10 @@ export function makePlan(request: PlanRequest): PlanResult {
       reason: `rung ${tooSmall.rung.id} would be ${width}x${height}; no side may be below ${SMALLEST_SIDE}`,
     };
   }
-  const video = kept.map((fit) => videoTrack(fit, request.grid)).sort((a, b) => b.bitrateBps - a.bitrateBps);
+  const video = kept
+    .map((fit) => videoTrack(fit, request.grid))
+    .map((track) => (track.isCopy && request.sourceKnown ? copyOf(track, request.source) : track))
+    .sort((a, b) => b.bitrateBps - a.bitrateBps);
   return {
     kind: 'ok',
     plan: { grid: request.grid, video, audio: request.ladder.audio.map(audioTrack), dropped },
@@ -66,8 +69,18 @@ export function makePlan(request: PlanRequest): PlanResult {
 
 /** A kept plan for a later feed of another shape: sizes, levels and so init segments stay; the picture is padded where shapes differ. */
 export function conformPlan(plan: TranscodePlan, source: PlanSource): TranscodePlan {
-  const video = plan.video.map((track) => ({ ...track, pad: !sameShape(track, source) }));
+  const video = plan.video.map((track) =>
+    track.isCopy ? copyOf(track, source) : { ...track, pad: !sameShape(track, source) },
+  );
   return { ...plan, video };
+}
+
+/** A copy can't be conformed: it takes the source's size, profile and level, and so does its slate. */
+function copyOf(track: VideoTrackPlan, source: PlanSource): VideoTrackPlan {
+  const even = (side: number): number => 2 * Math.ceil(side / 2);
+  const profile = source.profile === 'baseline' || source.profile === 'main' ? source.profile : 'high';
+  const size = { width: even(source.width), height: even(source.height) };
+  return { ...track, ...size, profile, level: source.level ?? track.level };
 }
 
 function sameShape(track: { readonly width: number; readonly height: number }, source: PlanSource): boolean {
@@ -90,7 +103,19 @@ function problemOf({ ladder, grid, source }: PlanRequest): string | undefined {
   return twice === undefined ? undefined : `two renditions of ladder ${ladder.name} are called ${twice}`;
 }
 
-function fitRung(rung: LadderVideo, { source, sourceKnown }: PlanRequest): FittedRung {
+/** Before a first publish nobody knows the feed's size: its slate is made again when it does. */
+const ASSUMED_COPY_HEIGHT = 720;
+
+/** The source's own size; even, since its slate is encoded. */
+function fitCopy(rung: LadderVideo, { source, sourceKnown }: PlanRequest): FittedRung {
+  const scale = sourceKnown ? 1 : Math.min(1, ASSUMED_COPY_HEIGHT / Math.min(source.width, source.height));
+  const even = (side: number): number => 2 * Math.ceil((side * scale) / 2);
+  return { rung, width: even(source.width), height: even(source.height), above: false, clamped: false };
+}
+
+function fitRung(rung: LadderVideo, request: PlanRequest): FittedRung {
+  if (rung.copy === true) return fitCopy(rung, request);
+  const { source, sourceKnown } = request;
   const short = Math.min(source.width, source.height);
   const long = Math.max(source.width, source.height);
   const asked = rung.height ?? rung.width ?? short;
@@ -118,9 +143,10 @@ function chooseRungs(
 ): FittedRung[] {
   const size = `${source.width}x${source.height}`;
   let kept = fitted.filter((fit) => !fit.above);
-  if (kept.length === 0) {
-    const smallest = fitted.reduce((a, b) => (nominal(b) < nominal(a) ? b : a));
-    kept = [smallest];
+  const encoded = fitted.filter((fit) => fit.rung.copy !== true);
+  if (encoded.length > 0 && encoded.every((fit) => fit.above)) {
+    const smallest = encoded.reduce((a, b) => (nominal(b) < nominal(a) ? b : a));
+    kept = [...kept, smallest];
     notes.push(`every rung is above the source (${size}): ${smallest.rung.id} is kept at the source's own size`);
   }
   for (const fit of fitted) {
@@ -144,6 +170,7 @@ function chooseRungs(
 /** Two rungs of one wanted size are a choice of the ladder; two that became equal by the source's limit are not. */
 function samePicture(a: FittedRung, b: FittedRung): boolean {
   return (
+    a.rung.copy === b.rung.copy &&
     a.width === b.width &&
     a.height === b.height &&
     a.rung.frameRate === b.rung.frameRate &&
@@ -162,11 +189,12 @@ function wanted(rung: LadderVideo): string {
 
 function videoTrack(fit: FittedRung, grid: EncodeGrid): VideoTrackPlan {
   const { rung, width, height } = fit;
-  const half = rung.frameRate === 'half' && halvable(grid);
+  const half = rung.copy !== true && rung.frameRate === 'half' && halvable(grid);
   const frameRate = half ? halfOf(grid.frameRate) : grid.frameRate;
   const { bitrateBps, maxrateBps, bufferBits, profile, preset } = rung;
   return {
     id: rung.id,
+    isCopy: rung.copy === true,
     width,
     height,
     frameRate,
@@ -176,7 +204,8 @@ function videoTrack(fit: FittedRung, grid: EncodeGrid): VideoTrackPlan {
     bufferBits,
     profile,
     level: h264Level({ width, height, frameRate, maxrateBps, bufferBits, profile, preset }),
-    preset,
+    // A still picture: little is gained by effort, but ultrafast knows no profile above baseline.
+    preset: rung.copy === true ? 'superfast' : preset,
     pad: false,
   };
 }

@@ -100,7 +100,7 @@ describe('a port that is taken', () => {
 describe('a ladder or settings file', () => {
   test('that is unknown is LADDER_UNKNOWN, with the ladders that there are', async () => {
     const line = await cannotStart(['--ladder', 'nope', '--data', 'none']);
-    expect(line).toMatch(/^LADDER_UNKNOWN: .*hd, hd-sports, sd, two-core/);
+    expect(line).toMatch(/^LADDER_UNKNOWN: .*hd, hd-sports, passthrough, sd, two-core/);
   });
 
   test('that is wrong is told by file, line and column, all problems at once', async () => {

@@ -3,7 +3,14 @@
  * It never has sockets. Invariant: who is attached gets the ring's tag first and then what the test sends.
  */
 import type { Advice, AdviceListener, TopRung } from '../../src/ingest/advice-model.ts';
-import type { Feed, FeedEnd, FeedListener, SourceDescription, WorkerInput } from '../../src/ingest/model.ts';
+import type {
+  Feed,
+  FeedEnd,
+  FeedListener,
+  SourceDescription,
+  SourceKeyframe,
+  WorkerInput,
+} from '../../src/ingest/model.ts';
 
 export const SOURCE: SourceDescription = {
   video: { codec: 'h264', width: 1280, height: 720, frameRate: { num: 30, den: 1 }, profile: 'High' },
@@ -16,7 +23,7 @@ export class PublisherFeed implements Feed {
   source: SourceDescription | undefined;
   headersKey: string | undefined = 'headers-1';
   /** Media times of the ring's keyframes, rising. */
-  keyframes: number[];
+  starts: number[];
   /** Everything that was ever attached, in order. */
   readonly inputs: WorkerInput[] = [];
   readonly flow: boolean[] = [];
@@ -26,11 +33,11 @@ export class PublisherFeed implements Feed {
   standing: readonly Advice[] = [];
   topRung: TopRung | undefined;
   adviceListener: AdviceListener | undefined;
-  #listener: FeedListener | undefined;
+  protected listener: FeedListener | undefined;
 
-  constructor(id: string, startedMs: number, keyframes: readonly number[] = [startedMs]) {
+  constructor(id: string, startedMs: number, starts: readonly number[] = [startedMs]) {
     this.identity = { id, channel: 'match', address: '192.0.2.7:50000', startedMs };
-    this.keyframes = [...keyframes];
+    this.starts = [...starts];
   }
 
   get attached(): number {
@@ -38,31 +45,31 @@ export class PublisherFeed implements Feed {
   }
 
   listen(listener: FeedListener): void {
-    this.#listener = listener;
+    this.listener = listener;
     if (this.source !== undefined) listener.onSource(this.source);
   }
 
   /** Its headers are known now. */
   announce(source: SourceDescription = SOURCE): void {
     this.source = source;
-    this.#listener?.onSource(source);
+    this.listener?.onSource(source);
   }
 
   changeSource(source: SourceDescription, headersKey: string): void {
     this.source = source;
     this.headersKey = headersKey;
-    this.#listener?.onSourceChanged(source);
+    this.listener?.onSourceChanged(source);
   }
 
   jump(): void {
-    this.#listener?.onJump();
+    this.listener?.onJump();
   }
 
   /** As the real one: who was attached hears no more, the ring is empty, then the end is told. */
   end(how: FeedEnd = 'publisher-gone'): void {
     this.#attached.clear();
-    this.keyframes = [];
-    this.#listener?.onEnd(how);
+    this.starts = [];
+    this.listener?.onEnd(how);
   }
 
   /** One tag to every worker that is attached. */
@@ -71,13 +78,22 @@ export class PublisherFeed implements Feed {
   }
 
   keyframeRange(): { oldestMs: number; newestMs: number } | undefined {
-    const oldestMs = this.keyframes[0];
-    const newestMs = this.keyframes.at(-1);
+    const oldestMs = this.starts[0];
+    const newestMs = this.starts.at(-1);
     return oldestMs === undefined || newestMs === undefined ? undefined : { oldestMs, newestMs };
   }
 
   keyframeAtOrBefore(mediaMs: number): number | undefined {
-    return this.keyframes.filter((at) => at <= mediaMs).at(-1) ?? this.keyframes[0];
+    return this.starts.filter((at) => at <= mediaMs).at(-1) ?? this.starts[0];
+  }
+
+  /** Only a copy asks for these two. */
+  get videoHeader(): Buffer | undefined {
+    return undefined;
+  }
+
+  keyframes(): readonly SourceKeyframe[] {
+    return [];
   }
 
   attach(input: WorkerInput): { detach(): void } {

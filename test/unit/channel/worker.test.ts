@@ -57,6 +57,7 @@ function world(
     feed,
     source: options.source ?? SOURCE,
     plan,
+    copy: undefined,
     nextRunId: () => `match-p1-${runs.length + 1}`,
     edgeMs: () => edge.ms,
     waitsForSlate: () => false,
@@ -354,7 +355,7 @@ describe('an encoder that dies', () => {
     it.goLive();
     it.worker.kill('the stamps jumped');
     expect(encoders[0]!.kills).toBe(1);
-    it.feed.keyframes = [it.nowMs + 700];
+    it.feed.starts = [it.nowMs + 700];
     it.edge.ms = startMsOf(it.grid, it.runs[0]!.originIndex + 1);
     encoders[0]!.exit(undefined, 'SIGKILL');
     expect(it.feed.inputs[1]!.fromMs).toBe(it.nowMs + 700);
@@ -552,7 +553,7 @@ describe('a publisher that is back', () => {
     nothing.headersKey = undefined;
     expect(it.worker.adopt(nothing)).toBe(false);
     const early = back(it);
-    early.keyframes = [];
+    early.starts = [];
     expect(it.worker.adopt(early)).toBe(false);
     expect(it.feed.attached).toBe(1);
   });

@@ -49,9 +49,15 @@ const MISTAKES: Readonly<Record<string, string>> = {
   'maxrate-and-buffer':
     'video:\n  - {id: a, height: 720, bitrate: 2M, maxrate: 1900k}\n  - {id: b, height: 480, bitrate: 1M, maxrate: 3M}\n  - {id: c, height: 360, bitrate: 500k, buffer: 9M}\n',
   'no-rungs': 'video: []\n',
+  'copy-with-encoder-settings':
+    'video:\n  - {id: a, copy: true, bitrate: 6M, height: 1080, preset: fast}\n  - {id: b, height: 480, bitrate: 1M, preset: copy}\n',
+  'copy-twice':
+    'video:\n  - {id: a, copy: true, bitrate: 6M}\n  - {id: b, copy: true, bitrate: 3M}\n  - {id: c, height: 480, bitrate: 1M}\n',
+  'copy-alone': 'video:\n  - {id: a, copy: true, bitrate: 6M}\n',
+  'copy-is-no': 'video:\n  - {id: a, copy: false, bitrate: 6M, height: 1080}\n',
   'eleven-rungs': `video:\n${Array.from({ length: 11 }, (_, i) => `  - {id: r${i}, height: ${700 - i * 20}, bitrate: ${3000 - i * 100}k}\n`).join('')}`,
   'not-yet':
-    'video:\n  - {id: a, height: 1080, bitrate: 6M, codec: hevc}\n  - {id: b, height: 720, bitrate: 3M, preset: copy}\n  - {id: c, height: 480, bitrate: 1M, copy: true}\naudio:\n  - { id: x, codec: opus }\n',
+    'video:\n  - {id: a, height: 1080, bitrate: 6M, codec: hevc}\n  - {id: b, height: 720, bitrate: 3M, codec: av1}\naudio:\n  - { id: x, codec: opus }\n',
 };
 
 describe('a ladder with a mistake says file:line:column, what is wrong and what would be right', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PublishFeed } from '../../../src/ingest/feed.ts';
-import type { FeedEnd, SourceDescription } from '../../../src/ingest/model.ts';
+import type { FeedEnd, SourceDescription, SourceKeyframe } from '../../../src/ingest/model.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import type { Logger } from '../../../src/system/log.ts';
 import { amf0 } from '../../fakes/rtmp-client.ts';
@@ -327,5 +327,70 @@ describe('PublishFeed', () => {
     };
     expect(late(false)).toEqual(['MEDIA_LATE']);
     expect(late(true)).toEqual([]);
+  });
+});
+
+describe('what a copy needs of a feed', () => {
+  /** AVCVIDEOPACKETs with one NAL unit of 4 bytes' length. */
+  const packet = (head: string, composition: string, nal: string) => hex(`${head}01${composition} 00000002 ${nal}00`);
+
+  it('each keyframe with its stamp, its composition time, its media time, and whether it is an IDR picture', () => {
+    const told: SourceKeyframe[] = [];
+    const publisher = new Publisher().start().play(0, 100);
+    publisher.feed.listen({
+      onKeyframe: (keyframe) => told.push(keyframe),
+      onSource: () => undefined,
+      onSourceChanged: () => undefined,
+      onJump: () => undefined,
+      onEnd: () => undefined,
+    });
+    publisher.tag(VIDEO, packet('17', '000028', '65'), 1000).tag(VIDEO, packet('27', '000000', '41'), 1020);
+    publisher.tag(VIDEO, packet('17', 'ffffec', '41'), 2000);
+    expect(told).toEqual([
+      { base: 0, stampMs: 1000, compositionMs: 40, mediaMs: T0 + 1000, hasIdr: true },
+      { base: 0, stampMs: 2000, compositionMs: -20, mediaMs: T0 + 2000, hasIdr: false },
+    ]);
+    expect(publisher.feed.keyframes().slice(1)).toEqual(told);
+  });
+
+  it('stamps of another base are told apart, and keyframes of before a jump are forgotten', () => {
+    const publisher = new Publisher().start().play(0, 2000).play(60_000, 61_000, -58_000);
+    expect(publisher.jumps).toBe(1);
+    expect(publisher.feed.keyframes().map(({ base, stampMs }) => [base, stampMs])).toEqual([[1, 60_000]]);
+  });
+
+  it('no keyframe is kept that has left the ring', () => {
+    const publisher = new Publisher().start().play(0, 30_000);
+    const oldestMs = publisher.feed.keyframeRange()?.oldestMs;
+    expect(publisher.feed.keyframes()[0]?.mediaMs).toBe(oldestMs);
+    expect(publisher.feed.keyframes().length).toBeLessThan(15);
+  });
+
+  it('the time of each tag may be given by whoever attaches, asked once for each, in order', () => {
+    const publisher = new Publisher().start().play(0, 1060);
+    const asked: [boolean, number][] = [];
+    const written: Buffer[] = [];
+    publisher.feed.attach({
+      fromMs: T0 + 1000,
+      originMs: 7,
+      timeOf: ({ isVideo, stampMs }) => {
+        asked.push([isVideo, stampMs]);
+        return isVideo ? stampMs * 2 : undefined;
+      },
+      write: (bytes) => written.push(bytes),
+    });
+    const { tags } = readFlv(Buffer.concat(written));
+    expect(tags.filter(([kind, time]) => kind === VIDEO && time > 0).map(([, time]) => time)).toEqual([
+      2000, 2040, 2080,
+    ]);
+    expect(tags.filter(([kind]) => kind === AUDIO)).toHaveLength(1);
+    expect(asked).toEqual([
+      [true, 1000],
+      [false, 1001],
+      [true, 1020],
+      [false, 1021],
+      [true, 1040],
+      [false, 1041],
+    ]);
   });
 });

@@ -75,7 +75,14 @@ describe('flvTag', () => {
 
   it('writes metadata that its own reader understands', () => {
     const tag = metadataTag({
-      video: { codec: 'h264', width: 1280, height: 720, frameRate: { num: 30000, den: 1001 }, profile: 'high' },
+      video: {
+        codec: 'h264',
+        width: 1280,
+        height: 720,
+        frameRate: { num: 30000, den: 1001 },
+        profile: 'high',
+        level: '3.1',
+      },
       audio: { codec: 'mp3', sampleRate: 44100, channels: 2 },
       encoder: undefined,
     });

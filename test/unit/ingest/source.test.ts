@@ -217,7 +217,14 @@ describe('SourceProbe', () => {
     one.takeFrame(0, 0, true);
     expect(one.isComplete(0)).toBe(true);
     expect(one.describe()).toEqual({
-      video: { codec: 'h264', width: 1280, height: 720, frameRate: { num: 50, den: 1 }, profile: 'baseline' },
+      video: {
+        codec: 'h264',
+        width: 1280,
+        height: 720,
+        frameRate: { num: 50, den: 1 },
+        profile: 'baseline',
+        level: '3.2',
+      },
       audio: { codec: 'aac', sampleRate: 48000, channels: 2 },
       encoder: undefined,
     });

@@ -115,3 +115,26 @@ describe('the arguments of the slate', () => {
     }
   });
 });
+
+describe('a copied rung', () => {
+  const copy = rung('source', 0, { copy: true, height: undefined, bitrateBps: 6_000_000 });
+  const plan = planOf(ladderOf([copy, rung('480', 480), rung('270', 270)]), sourceOf(1280, 720, rate(25)));
+
+  it('is not encoded: a worker has outputs, and branches of its graph, for the others alone', () => {
+    const { filterGraph, outputs } = worker(plan, { trimMs: 2000 });
+    expect(outputs.map(({ url }) => url)).toEqual([urlOf('480'), urlOf('270'), urlOf('a')]);
+    expect(filterGraph).toContain('split=2[s0][s1]');
+    expect(outputs[0]?.options.slice(0, 2)).toEqual(['-map', '[v0]']);
+  });
+
+  it('has a slate like every rung, at the size of the source', () => {
+    const { filterGraph, outputs } = slateCommand({
+      plan,
+      urlOf,
+      headers: HEADERS,
+      picture: { width: 1280, height: 720 },
+    });
+    expect(outputs.map(({ url }) => url)).toEqual(['source', '480', '270', 'a'].map(urlOf));
+    expect(filterGraph).toContain('pad=1280:720');
+  });
+});

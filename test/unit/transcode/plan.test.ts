@@ -180,3 +180,39 @@ describe('bandwidth', () => {
     expect(averageBps(plan, video)).toBe(Math.ceil(2_128_000 * 1.03));
   });
 });
+
+describe('a copied rung', () => {
+  const copy = rung('source', 0, { copy: true, height: undefined, bitrateBps: 6_000_000, maxrateBps: 6_600_000 });
+  const ladder = ladderOf([copy, rung('480', 480), rung('240', 240)]);
+
+  it("has the source's own size, rate, profile and level, whatever the other rungs are", () => {
+    const plan = planOf(ladder, { ...sourceOf(1366, 768, rate(50)), profile: 'main', level: '4.2' });
+    expect(sizes(plan)).toEqual(['source 1366x768', '480 854x480', '240 426x240']);
+    expect(plan.video[0]).toMatchObject({ isCopy: true, frameRate: rate(50), profile: 'main', level: '4.2' });
+    expect(plan.video.slice(1).map(({ isCopy }) => isCopy)).toEqual([false, false]);
+  });
+
+  it('is promised with the bandwidth that the ladder declares', () => {
+    const plan = planOf(ladder, sourceOf(1920, 1080, rate(25)));
+    const [track] = plan.video;
+    expect(track && averageBps({ ...plan, audio: [] }, track)).toBe(6_180_000);
+  });
+
+  it('never leaves out an encoded rung of the same size, and is never above the source', () => {
+    const plan = planOf(ladderOf([copy, rung('480', 480)]), sourceOf(640, 360, rate(25)));
+    expect(sizes(plan)).toEqual(['source 640x360', '480 640x360']);
+  });
+
+  it("follows a later source's shape, since it can't be conformed", () => {
+    const plan = planOf(ladder, sourceOf(1920, 1080, rate(25)));
+    const later = conformPlan(plan, { ...sourceOf(1280, 720, rate(25)), profile: 'baseline', level: '3.1' });
+    expect(sizes(later)).toEqual(['source 1280x720', '480 854x480', '240 426x240']);
+    expect(later.video[0]).toMatchObject({ profile: 'baseline', level: '3.1' });
+  });
+
+  it('has a slate of moderate size while no feed is known', () => {
+    const source = sourceOf(3840, 2160, rate(25));
+    const result = makePlan({ ladder, grid: gridOf(source.frameRate), source, sourceKnown: false });
+    expect(result.kind === 'ok' && sizes(result.plan)[0]).toBe('source 1280x720');
+  });
+});
