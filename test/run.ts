@@ -40,7 +40,7 @@ async function runProject(
   const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   const args = [vitest, 'run', '--config', 'test/vitest.config.ts', '--project', project];
   // Most of an end-to-end test is waiting for real time to pass; browsers need the machine for themselves.
-  if (project === 'e2e') args.push('--maxWorkers=3');
+  if (project === 'e2e') args.push('--maxWorkers=2');
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
   const startMs = performance.now();
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });

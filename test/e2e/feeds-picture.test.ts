@@ -175,8 +175,7 @@ describe.concurrent('a feed with', () => {
         during?.(channel),
       ]);
       expect(findings.filter(isSerious)).toEqual([]);
-      const status = service.directory.get(channel)?.status();
-      expect(status?.onAir).toBe('live');
+      await waitFor(`${what} on air`, () => service.directory.get(channel)?.status().onAir === 'live', 10_000);
       if (source !== undefined)
         await waitFor(
           source,
