@@ -14,7 +14,7 @@ const project = (name: string, timeoutMs: number, serial: boolean) => ({
 
 export default defineConfig({
   test: {
-    maxConcurrency: 4,
+    maxConcurrency: 3,
     projects: [
       project('unit', 10_000, false),
       project('contract', 10_000, false),
