@@ -347,11 +347,12 @@ export class Channel implements ChannelView {
   }
 
   text(name: TextName): TextAnswer {
-    if (this.#timeline.period === undefined) return { kind: 'pending', key: 'text' };
+    if (this.#timeline.period === undefined)
+      return { kind: 'pending', key: 'text', holdMs: this.holdMs, late: 'not-yet' };
     const revision = this.#manifests.text(name, this.#timeline.presentation());
     if (revision !== undefined) {
       this.#isShown = true;
-      return { kind: 'ready', revision };
+      return { kind: 'ready', revision, of: 'current' };
     }
     return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
   }

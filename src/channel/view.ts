@@ -21,10 +21,27 @@ export interface TextRevision {
   readonly changedMs: number;
 }
 
+/** Delivery directives of a playlist request that are well formed (RFC 8216bis 6.2.5). */
+export interface PlaylistDirectives {
+  readonly msn: number | undefined;
+  readonly part: number | undefined;
+  readonly skip: 'YES' | 'v2' | undefined;
+}
+
 export type TextAnswer =
-  | { readonly kind: 'ready'; readonly revision: TextRevision }
-  /** Nothing to show yet (slate still being made); `key` wakes. */
-  | { readonly kind: 'pending'; readonly key: string }
+  | {
+      readonly kind: 'ready';
+      readonly revision: TextRevision;
+      /**
+       * edge: the answer to a blocking request for what is newest; its URL will not be asked for anything newer, so caches may
+       * keep it. past: (msn, part) is older than that. current: asked without msn.
+       */
+      readonly of: 'current' | 'edge' | 'past';
+    }
+  /** Not there yet; `key` wakes. After holdMs: `expired` is 503 (a blocking request, RFC 8216bis 6.2.5.2), `not-yet` is 404. */
+  | { readonly kind: 'pending'; readonly key: string; readonly holdMs: number; readonly late: 'not-yet' | 'expired' }
+  /** 400: the directives ask for what a server must or should refuse; `why` names the rule. */
+  | { readonly kind: 'refused'; readonly why: string }
   /** A Track that was withdrawn. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'unknown' };
@@ -52,6 +69,16 @@ export type MediaName =
 
 export type MediaAnswer =
   | { readonly kind: 'ready'; readonly object: StoredObject }
+  /**
+   * The Segment at the edge: these parts of it are there, in order, at least one; `key` wakes when there is more, then ask again.
+   * It ends as `ready` with a body that begins with these bytes, or never (anything else: its socket must be destroyed).
+   */
+  | {
+      readonly kind: 'growing';
+      readonly parts: readonly StoredObject[];
+      readonly contentType: string;
+      readonly key: string;
+    }
   /** The next object, due within one Segment: hold the request, `key` wakes. */
   | { readonly kind: 'pending'; readonly key: string }
   /** Beyond the next Segment. */
@@ -113,7 +140,8 @@ export interface ChannelStatus {
 
 export interface ChannelView {
   readonly id: string;
-  text(name: TextName): TextAnswer;
+  /** Directives count for `hls-media` of a Channel with parts, and are passed over elsewhere. */
+  text(name: TextName, directives?: PlaylistDirectives): TextAnswer;
   media(name: MediaName): MediaAnswer;
   /** Calls with the key of each object that became ready (and with `closed` when the Channel ends). */
   onReady(listener: (key: string) => void): () => void;

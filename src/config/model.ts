@@ -53,13 +53,16 @@ export interface StreamKey {
   readonly secret: string;
 }
 
+/** normal: whole Segments. low: parts of about 0.4 s. ultra: parts of about 0.2 s. Sets publish margin and encoder tuning too. */
+export type Latency = 'normal' | 'low' | 'ultra';
+
 export interface ChannelSettings {
   readonly id: string;
   /** Absolute path of the ladder's file. */
   readonly ladderPath: string;
   readonly ladder: Ladder;
   readonly keys: readonly StreamKey[];
-  readonly latency: 'normal';
+  readonly latency: Latency;
   /** The whole time-shift window, listed by the dvr playlists. */
   readonly windowMs: number;
   readonly whenAbsent: 'slate';

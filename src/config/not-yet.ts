@@ -29,7 +29,6 @@ const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
 };
 
 const PLANNED_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  latency: { low: 'latency: low; today it is normal', ultra: 'latency: ultra; today it is normal' },
   whenAbsent: { gap: 'whenAbsent: gap; today it is slate' },
   takeover: { replace: 'takeover: replace; today it is refuse' },
 };

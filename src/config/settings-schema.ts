@@ -119,7 +119,7 @@ const channelSchema = z
   .strictObject({
     ladder: ladderReferenceSchema.optional(),
     keys: keysSchema.optional(),
-    latency: z.enum(['normal']).default('normal'),
+    latency: z.enum(['normal', 'low', 'ultra']).default('normal'),
     window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '2m').prefault('2m'),
     whenAbsent: z.enum(['slate']).default('slate'),
     takeover: z.enum(['refuse']).default('refuse'),

@@ -84,9 +84,19 @@ export interface CommittedSegment {
   readonly committedMs: number;
 }
 
+/** The Segment at the edge while its parts are published one by one (latencies `low` and `ultra`). It follows the newest whole one. */
+export interface OpenSegment {
+  readonly number: number;
+  readonly period: Period;
+  /** Of each Track of the Period, those published so far, in order; one Track may be ahead of another. */
+  readonly tracks: ReadonlyMap<string, readonly PartRecord[]>;
+}
+
 /** What is rendered: the Segments still listed anywhere, oldest first, without holes in their numbers. */
 export interface Presentation {
   readonly segments: readonly CommittedSegment[];
+  /** undefined in latency `normal`, and while no part of the next Segment is published. */
+  readonly open: OpenSegment | undefined;
   /** UTC ms of the newest change. */
   readonly changedMs: number;
   /** UTC ms when the newest Period was announced. */

@@ -181,6 +181,7 @@ export class Timeline {
   presentation(): Presentation {
     this.#presentation ??= {
       segments: this.#listed(),
+      open: undefined,
       changedMs: this.#changedMs,
       mpdChangedMs: this.#mpdChangedMs,
       ended: false,

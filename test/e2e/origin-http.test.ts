@@ -304,7 +304,7 @@ describe('held requests', () => {
   });
 
   it('hold for a text too: before the first revision a player just waits', async () => {
-    channel.setText({ kind: 'dash' }, { kind: 'pending', key: 'mpd' });
+    channel.setText({ kind: 'dash' }, { kind: 'pending', key: 'mpd', holdMs: 2000, late: 'not-yet' });
     const asked = get('/live/match/manifest.mpd', { 'accept-encoding': 'gzip' });
     await waiting(1);
     channel.setText({ kind: 'dash' }, '<MPD id="1"/>');
@@ -647,7 +647,7 @@ describe('open and close', () => {
         return PLAYLIST;
       },
     };
-    channel.setText({ kind: 'hls-media', track: 'v720' }, { kind: 'ready', revision: watched });
+    channel.setText({ kind: 'hls-media', track: 'v720' }, { kind: 'ready', revision: watched, of: 'current' });
     await Promise.all(Array.from({ length: 20 }, () => get(PLAYLIST_URL, { 'accept-encoding': 'gzip' })));
     expect(read).toBe(1);
   });

@@ -43,7 +43,8 @@ export class FakeChannel implements ChannelView {
   }
 
   setText(name: TextName, answer: TextAnswer | string): void {
-    const full: TextAnswer = typeof answer === 'string' ? { kind: 'ready', revision: textRevision(answer) } : answer;
+    const full: TextAnswer =
+      typeof answer === 'string' ? { kind: 'ready', revision: textRevision(answer), of: 'current' } : answer;
     this.#texts.set(nameOf(name), full);
   }
 

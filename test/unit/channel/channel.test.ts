@@ -34,7 +34,12 @@ async function live(options: WorldOptions = {}) {
 describe('a Channel before its first publish', () => {
   test('shows nothing until its slate is there; who asks is told to wait', async () => {
     const it = new ChannelWorld();
-    expect(it.channel.text({ kind: 'hls-master' })).toEqual({ kind: 'pending', key: 'text' });
+    expect(it.channel.text({ kind: 'hls-master' })).toEqual({
+      kind: 'pending',
+      key: 'text',
+      holdMs: 2000,
+      late: 'not-yet',
+    });
     it.channel.open();
     expect(it.status).toMatchObject({ state: 'opening', onAir: 'starting', fresh: false });
     expect(it.channel.text({ kind: 'dash' })).toEqual({ kind: 'pending', key: 'text' });

@@ -137,7 +137,9 @@ describe('the texts of a Channel', () => {
 
   test.each(NAMES)('$kind: undefined before the first Segment', (name) => {
     const { manifests } = opened();
-    expect(manifests.text(name, { segments: [], changedMs: 0, mpdChangedMs: 0, ended: false })).toBeUndefined();
+    expect(
+      manifests.text(name, { segments: [], open: undefined, changedMs: 0, mpdChangedMs: 0, ended: false }),
+    ).toBeUndefined();
   });
 
   test('live lists a minute, dvr the whole window', () => {

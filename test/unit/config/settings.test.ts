@@ -241,7 +241,7 @@ describe('the channels block', () => {
 
   test('what is planned is refused by name with "not yet" and CONFIG_NOT_YET, never ignored', async () => {
     const reading = await load(
-      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    latency: low\n    whenAbsent: gap\n    takeover: replace\n    window: 4h\n    absentTimeout: 10m\n  b: { latency: ultra }\n',
+      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    whenAbsent: gap\n    takeover: replace\n    window: 4h\n    absentTimeout: 10m\n',
     );
     expect(reading).toEqual({
       kind: 'bad',
@@ -249,12 +249,10 @@ describe('the channels block', () => {
       problems: [
         's.yaml:1:1 tls: not yet: TLS (put a TLS proxy in front)',
         's.yaml:2:9 http.tls: not yet: TLS (put a TLS proxy in front of this port)',
-        's.yaml:5:14 channels.a.latency: not yet: latency: low; today it is normal',
-        's.yaml:6:17 channels.a.whenAbsent: not yet: whenAbsent: gap; today it is slate',
-        's.yaml:7:15 channels.a.takeover: not yet: takeover: replace; today it is refuse',
-        's.yaml:8:13 channels.a.window: not yet: a window above 15m; today it is 15m at most',
-        's.yaml:9:5 channels.a.absentTimeout: not yet: absentTimeout; a channel without a publisher shows its slate until the service ends',
-        's.yaml:10:17 channels.b.latency: not yet: latency: ultra; today it is normal',
+        's.yaml:5:17 channels.a.whenAbsent: not yet: whenAbsent: gap; today it is slate',
+        's.yaml:6:15 channels.a.takeover: not yet: takeover: replace; today it is refuse',
+        's.yaml:7:13 channels.a.window: not yet: a window above 15m; today it is 15m at most',
+        's.yaml:8:5 channels.a.absentTimeout: not yet: absentTimeout; a channel without a publisher shows its slate until the service ends',
       ],
     });
   });
@@ -281,7 +279,7 @@ describe('the channels block', () => {
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
       's.yaml:6:16 channels.a.window: 120 is a whole number; expected a duration from 20s to 15m, for example 2m',
       's.yaml:6:29 channels.a.ladder: 7 is a whole number; expected the name of a shipped ladder or a path, for example two-core or ./my-ladder.yaml',
-      's.yaml:6:41 channels.a.latency: fast does not fit; expected normal',
+      's.yaml:6:41 channels.a.latency: fast does not fit; expected one of normal, low, ultra',
       's.yaml:6:63 channels.a.reconnectGrace: 1h is too long; expected a duration from 0ms to 10s, for example 2s',
       's.yaml:7:19 channels.b.keys.x: does not fit; expected 8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)',
       's.yaml:8:14 channels.c.keys: is text; expected a mapping of names to secrets such as { primary: SECRET }',
