@@ -42,7 +42,7 @@ describe('a Channel before its first publish', () => {
     });
     it.channel.open();
     expect(it.status).toMatchObject({ state: 'opening', onAir: 'starting', fresh: false });
-    expect(it.channel.text({ kind: 'dash' })).toEqual({ kind: 'pending', key: 'text' });
+    expect(it.channel.text({ kind: 'dash' })).toMatchObject({ kind: 'pending', key: 'text' });
     await it.makeSlate();
     expect(it.woken).toContain('text');
     expect(it.status).toMatchObject({ state: 'slate', onAir: 'slate', fresh: true });
