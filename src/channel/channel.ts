@@ -6,11 +6,8 @@
 import type { CmafReceiver } from '../cmaf/receiver.ts';
 import type { ChannelSettings, Ladder } from '../config/model.ts';
 import type { Feed, FeedEnd, SourceDescription } from '../ingest/model.ts';
-import type { CommittedSegment } from '../package/model.ts';
 import type { Slate } from '../package/slate.ts';
-import { isSamePeriod, type PeriodPlan, slatePlan, Timeline } from '../package/timeline.ts';
 import type { Clock } from '../system/clock.ts';
-import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
@@ -19,14 +16,11 @@ import { type ChannelEvent, type ChannelState, nextChannelState } from './channe
 import { EndingWorkers } from './ending-workers.ts';
 import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
-import { Manifests } from './manifests.ts';
-import { MediaIndex, mediaKey } from './media-index.ts';
+import { OnAir } from './on-air.ts';
 import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
-import { Publication } from './publication.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
-import { manifestSettings, timelineSettings } from './timing.ts';
 import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
 
@@ -46,20 +40,14 @@ const AWAIT_VIDEO_MS = 10_000;
 export class Channel implements ChannelView {
   readonly id: string;
   readonly #parts: ChannelParts;
-  readonly #timeline: Timeline;
-  readonly #manifests: Manifests;
-  readonly #index: MediaIndex;
+  readonly #onAir: OnAir;
   readonly #slates: SlateKeeper;
-  readonly #publication: Publication;
   readonly #faults = new FaultLog();
-  readonly #ready = new Set<(key: string) => void>();
   #state: ChannelState = 'opening';
   #ladder: Ladder;
   #plan: PlanInUse | undefined;
   /** Set by the first publish: Grid and Tracks are kept from then on. */
   #isPlanFixed = false;
-  /** A manifest or media of this Channel has been answered. */
-  #isShown = false;
   #feed: Feed | undefined;
   #worker: Worker | undefined;
   #copy: SourceCopy | undefined;
@@ -67,7 +55,6 @@ export class Channel implements ChannelView {
   /** When the last publish ended; infinite while one is encoded. */
   #lastFeedMs = 0;
   #runCount = 0;
-  #cancelTimer: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
 
   constructor(parts: ChannelParts) {
@@ -75,12 +62,12 @@ export class Channel implements ChannelView {
     this.id = settings.id;
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
-    this.#timeline = new Timeline(timelineSettings(settings, parts.journal.incarnation));
-    this.#manifests = new Manifests(manifestSettings(settings));
-    this.#index = new MediaIndex(this.#timeline, parts.store);
-    this.#publication = new Publication(this.#parts, {
-      onPeriod: (period) => this.#index.remember(period),
-      onCommitted: (segment) => this.#committed(segment),
+    this.#onAir = new OnAir(this.#parts, {
+      lastHeardMs: () => this.#lastHeardMs(),
+      plan: () => this.#plan,
+      onCommitted: (segment) => this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment'),
+      onFault: (code, message) => this.#fault(code, message),
+      onBroken: () => void this.close(),
     });
     this.#slates = new SlateKeeper({
       parts,
@@ -92,7 +79,7 @@ export class Channel implements ChannelView {
 
   /** Encodes the slate of the assumed plan and goes on air with it. */
   open(): void {
-    const choice = choosePlan(this.#ladder, undefined);
+    const choice = choosePlan(this.#ladder, undefined, this.#parts.settings.latency);
     if (choice.kind === 'bad') {
       this.#fault('LADDER_INVALID', choice.reason);
       return;
@@ -139,10 +126,9 @@ export class Channel implements ChannelView {
 
   async close(): Promise<void> {
     this.#to('close');
-    this.#cancelTimer();
     this.#slates.close();
     this.#feed?.close('the service stops');
-    this.#wake('closed');
+    this.#onAir.close();
     this.#publishOver();
     await this.#ending.close(this.#parts.clock);
   }
@@ -175,7 +161,7 @@ export class Channel implements ChannelView {
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     this.#to('publish-in');
     announcePlan(plan, source, this.#parts.log);
-    if (plan.slate === undefined) this.#slates.want(plan, this.#timeline.period !== undefined);
+    if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
     this.#endWorker();
     this.#copy?.close();
     this.#copy = sourceCopyOf({
@@ -198,11 +184,11 @@ export class Channel implements ChannelView {
       plan,
       copy: this.#copy,
       nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
-      edgeMs: () => this.#timeline.edgeMs,
-      waitsForSlate: () => !this.#isShown && this.#slates.isBusy,
-      onRun: (run) => this.#timeline.join(run),
-      onRunEnd: (runId) => this.#timeline.leave(runId),
-      onMedia: () => this.#advance(),
+      resumeAt: () => this.#onAir.resumeAt(plan.grid),
+      waitsForSlate: () => !this.#onAir.isShown && this.#slates.isBusy,
+      onRun: (run) => this.#onAir.join(run),
+      onRunEnd: (runId) => this.#onAir.leave(runId),
+      onMedia: () => this.#onAir.advance(),
       onFault: (fault) => this.#workerFault(fault),
     });
     this.#worker.start();
@@ -223,7 +209,7 @@ export class Channel implements ChannelView {
     // A publish under way keeps its plan, also when its feed changes or the ladder was read again.
     const keepsPlan = idleMs < 0 || (this.#isPlanFixed && idleMs < this.#parts.settings.windowMs);
     if (keepsPlan && this.#plan !== undefined) return conform(this.#plan, source);
-    const choice = choosePlan(this.#ladder, source);
+    const choice = choosePlan(this.#ladder, source, this.#parts.settings.latency);
     if (choice.kind === 'bad') {
       this.#fault('LADDER_INVALID', choice.reason);
       return undefined;
@@ -259,70 +245,16 @@ export class Channel implements ChannelView {
     if (this.#state === 'closed') return;
     plan.slate = slate;
     if (this.#plan?.key === plan.key) this.#plan.slate = slate;
-    const nowMs = this.#parts.clock.nowMs();
-    const filler = slatePlan(plan.grid, plan.facts, slate);
-    if (this.#timeline.period !== undefined && !this.#mayBeginAnew(filler)) {
-      this.#timeline.setSlate(slate);
-      this.#advance();
-      return;
-    }
-    if (this.#timeline.period !== undefined) this.#forgetWindow(nowMs);
-    try {
-      this.#publication.carryOut(this.#timeline.open(filler, nowMs), nowMs);
-    } catch (thrown) {
-      this.#failed(thrown, nowMs);
-    }
+    if (!this.#onAir.useSlate(plan, slate)) return;
     this.#to('slate-ready');
     if (this.#feed !== undefined) this.#to('publish-in');
-    this.#wake('text');
-    this.#advance();
+    this.#onAir.tellTexts();
+    this.#onAir.advance();
   }
 
-  /** The assumed plan was wrong and nobody has watched yet: nothing has to be declared, the window is made anew. */
-  #mayBeginAnew(filler: PeriodPlan): boolean {
-    return !this.#isShown && this.#timeline.presentation().segments.some(({ period }) => !isSamePeriod(period, filler));
-  }
-
-  /** Everything that is whole or overdue goes on air; then the timer is set for the next index. */
-  #advance(): void {
-    if (this.#state === 'closed') return;
-    const nowMs = this.#parts.clock.nowMs();
-    try {
-      this.#publication.carryOut(this.#timeline.advance(nowMs), nowMs);
-    } catch (thrown) {
-      this.#failed(thrown, nowMs);
-    }
-    this.#cancelTimer();
-    const { deadlineMs } = this.#timeline;
-    // While a slate is missing the deadline is in the past: its arrival, or a whole Segment, calls again.
-    if (deadlineMs !== undefined)
-      this.#cancelTimer = this.#parts.clock.after(Math.max(20, deadlineMs - nowMs), () => this.#advance());
-  }
-
-  /** A broken invariant fails this Channel alone: its window is made anew under another GEN, its feed and worker go on. */
-  #failed(thrown: unknown, nowMs: number): void {
-    this.#fault('CHANNEL_FAILED', messageOf(thrown));
-    this.#forgetWindow(nowMs);
-    const plan = this.#plan;
-    if (plan?.slate === undefined) return;
-    try {
-      this.#publication.carryOut(this.#timeline.open(slatePlan(plan.grid, plan.facts, plan.slate), nowMs), nowMs);
-    } catch (again) {
-      // Under a new GEN as well: its journal or its window is broken, and nothing may be served past them.
-      this.#fault('CHANNEL_FAILED', `${messageOf(again)}; the channel is closed until the service is started again`);
-      this.#forgetWindow(nowMs);
-      void this.close();
-    }
-  }
-
-  #forgetWindow(nowMs: number): void {
-    this.#publication.carryOut(this.#timeline.restart(), nowMs);
-    this.#index.forgetAll();
-  }
-
-  #committed(segment: CommittedSegment): void {
-    this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment');
-    for (const track of segment.tracks.keys()) this.#wake(mediaKey(track, segment.period.gen, segment.number));
+  #lastHeardMs(): number | undefined {
+    const us = this.#feed?.statistics().lastTagUs;
+    return us === undefined ? undefined : this.#parts.clock.utcMsOf(us);
   }
 
   #to(event: ChannelEvent): void {
@@ -330,10 +262,6 @@ export class Channel implements ChannelView {
     if (next === this.#state) return;
     this.#parts.log.info({ from: this.#state, to: next, event }, 'channel state');
     this.#state = next;
-  }
-
-  #wake(key: string): void {
-    for (const listener of this.#ready) listener(key);
   }
 
   #fault(code: string, message: string): void {
@@ -347,29 +275,19 @@ export class Channel implements ChannelView {
   }
 
   text(name: TextName): TextAnswer {
-    if (this.#timeline.period === undefined)
-      return { kind: 'pending', key: 'text', holdMs: this.holdMs, late: 'not-yet' };
-    const revision = this.#manifests.text(name, this.#timeline.presentation());
-    if (revision !== undefined) {
-      this.#isShown = true;
-      return { kind: 'ready', revision, of: 'current' };
-    }
-    return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
+    return this.#onAir.text(name);
   }
 
   media(name: MediaName): MediaAnswer {
-    const answer = this.#index.answer(name);
-    if (answer.kind === 'ready') this.#isShown = true;
-    return answer;
+    return this.#onAir.media(name);
   }
 
   onReady(listener: (key: string) => void): () => void {
-    this.#ready.add(listener);
-    return () => this.#ready.delete(listener);
+    return this.#onAir.listen(listener);
   }
 
   get segmentMs(): number {
-    return this.#timeline.period?.grid.segmentMs ?? this.#ladder.segmentSeconds * 1000;
+    return this.#onAir.segmentMs;
   }
 
   /** Up to one Segment (src/README.md: Publishing). */
@@ -381,7 +299,7 @@ export class Channel implements ChannelView {
     return describeChannel({
       id: this.id,
       state: this.#state,
-      timeline: this.#timeline,
+      timeline: this.#onAir.timeline,
       store: this.#parts.store,
       plan: this.#plan,
       feed: this.#feed,

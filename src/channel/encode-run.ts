@@ -5,15 +5,24 @@
 import type { Fragment, InitSegment } from '../cmaf/isobmff/model.ts';
 import { initHashOf } from '../package/generation.ts';
 import type { Grid } from '../package/grid.ts';
-import type { AssembledSegment, Track, TrackFacts } from '../package/model.ts';
-import { audioSegmenter, type DropReason, type Segmenter, videoSegmenter } from '../package/segmenter.ts';
+import type { AssembledPart, AssembledSegment, Track, TrackFacts } from '../package/model.ts';
+import type { PeriodPlan } from '../package/period-plan.ts';
+import type { RunSource } from '../package/run-source.ts';
+import {
+  audioSegmenter,
+  type DropReason,
+  type RunOrigin,
+  type Segmenter,
+  type SegmenterEvent,
+  videoSegmenter,
+} from '../package/segmenter.ts';
 import type { Slate } from '../package/slate.ts';
-import type { PeriodPlan, RunSource } from '../package/timeline.ts';
 
 export interface EncodeRunPlan {
   readonly id: string;
   readonly grid: Grid;
-  readonly originIndex: number;
+  /** The place of the run's zero. */
+  readonly origin: RunOrigin;
   /** All Tracks of the Period, also those that only slate delivers. */
   readonly facts: readonly TrackFacts[];
   readonly delivers: ReadonlySet<string>;
@@ -28,14 +37,15 @@ const MAX_HELD = 32;
 
 export type RunOutcome =
   | { readonly kind: 'taken' }
-  /** At least one Segment became whole. */
-  | { readonly kind: 'segments' }
+  /** At least one part or Segment became whole. */
+  | { readonly kind: 'media' }
   | { readonly kind: 'dropped'; readonly reason: DropReason | 'unknown-track' | 'timescale' };
 
 export class EncodeRun implements RunSource {
   readonly id: string;
   readonly delivers: ReadonlySet<string>;
   readonly segments = new Map<number, Map<string, AssembledSegment>>();
+  readonly parts = new Map<number, Map<string, Map<number, AssembledPart>>>();
   readonly #run: EncodeRunPlan;
   readonly #inits = new Map<string, InitSegment>();
   readonly #segmenters = new Map<string, Segmenter>();
@@ -47,8 +57,8 @@ export class EncodeRun implements RunSource {
     this.#run = run;
   }
 
-  get originIndex(): number {
-    return this.#run.originIndex;
+  get origin(): RunOrigin {
+    return this.#run.origin;
   }
 
   plan(): PeriodPlan | undefined {
@@ -68,16 +78,14 @@ export class EncodeRun implements RunSource {
   /** The CMAF header of one Track. False when its timescale is not the Grid's: the run is of no use. */
   onInit(track: string, init: InitSegment): boolean {
     const facts = this.#run.facts.find((candidate) => candidate.id === track);
-    const { grid, originIndex } = this.#run;
+    const { grid, origin } = this.#run;
     if (facts === undefined) return false;
     if (init.timescale !== (facts.kind === 'video' ? grid.videoTimescale : 48_000)) return false;
     this.#inits.set(track, init);
     this.#plan = undefined;
     this.#segmenters.set(
       track,
-      facts.kind === 'video'
-        ? videoSegmenter(grid, originIndex, frameTicksOf(grid, facts))
-        : audioSegmenter(grid, originIndex),
+      facts.kind === 'video' ? videoSegmenter(grid, origin, frameTicksOf(grid, facts)) : audioSegmenter(grid, origin),
     );
     return true;
   }
@@ -91,15 +99,36 @@ export class EncodeRun implements RunSource {
         outcome = event;
         continue;
       }
-      const tracks = this.segments.get(event.segment.index) ?? new Map<string, AssembledSegment>();
-      if (!tracks.has(track)) tracks.set(track, event.segment);
-      this.segments.set(event.segment.index, tracks);
-      const oldest = this.segments.keys().next();
-      if (this.segments.size > MAX_HELD && !oldest.done) this.segments.delete(oldest.value);
-      outcome = { kind: 'segments' };
+      this.#keep(track, event);
+      outcome = { kind: 'media' };
     }
     return outcome;
   }
+
+  #keep(track: string, event: Exclude<SegmenterEvent, { kind: 'dropped' }>): void {
+    if (event.kind === 'segment') {
+      const { segment } = event;
+      const tracks = heldAt(this.segments, segment.index, () => new Map<string, AssembledSegment>());
+      if (!tracks.has(track)) tracks.set(track, segment);
+      return;
+    }
+    const { index, part } = event.part;
+    const tracks = heldAt(this.parts, index, () => new Map<string, Map<number, AssembledPart>>());
+    const parts = tracks.get(track) ?? new Map<number, AssembledPart>();
+    tracks.set(track, parts);
+    if (!parts.has(part)) parts.set(part, event.part);
+  }
+}
+
+/** The entry of an index, made if need be; the oldest goes when too many are held. */
+function heldAt<T>(held: Map<number, T>, index: number, make: () => T): T {
+  const known = held.get(index);
+  if (known !== undefined) return known;
+  const made = make();
+  held.set(index, made);
+  const oldest = held.keys().next();
+  if (held.size > MAX_HELD && !oldest.done) held.delete(oldest.value);
+  return made;
 }
 
 /** Ticks of one frame of a Track in the Grid's video timescale; a half-rate rung has frames of twice the length. */

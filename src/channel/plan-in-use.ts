@@ -3,7 +3,7 @@
  * It never encodes. Invariant: Grid and Track set are fixed by the first publish and kept while the ladder is the same
  * and the window lives; later feeds are conformed to them.
  */
-import type { Ladder } from '../config/model.ts';
+import type { Ladder, Latency } from '../config/model.ts';
 import type { SourceDescription } from '../ingest/model.ts';
 import { type Grid, makeGrid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
@@ -11,6 +11,7 @@ import type { Slate } from '../package/slate.ts';
 import type { Logger } from '../system/log.ts';
 import type { PlanSource, TranscodePlan } from '../transcode/model.ts';
 import { conformPlan, makePlan } from '../transcode/plan.ts';
+import { LATENCY_TIMING } from './timing.ts';
 import { trackFactsOf } from './track-facts.ts';
 
 /** Assumed before the first publish: a 16:9 picture above any rung, and the commonest rate where the ladder says `auto`. */
@@ -33,12 +34,13 @@ export type PlanChoice =
   | { readonly kind: 'bad'; readonly reason: string };
 
 /** The plan for a source; undefined source: nothing was ever published. */
-export function choosePlan(ladder: Ladder, source: PlanSource | undefined): PlanChoice {
+export function choosePlan(ladder: Ladder, source: PlanSource | undefined, latency: Latency = 'normal'): PlanChoice {
   const rate = ladder.frameRate === 'auto' ? (source ?? ASSUMED).frameRate : ladder.frameRate;
-  const grid = makeGrid(rate, ladder.segmentSeconds);
+  const grid = makeGrid(rate, ladder.segmentSeconds, LATENCY_TIMING[latency].partMs);
   const result = makePlan({
     ladder,
     grid,
+    latency,
     source: source ?? { ...ASSUMED, frameRate: rate },
     sourceKnown: source !== undefined,
   });
@@ -66,5 +68,5 @@ function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: reado
 }
 
 function keyOf(plan: TranscodePlan): string {
-  return JSON.stringify([plan.grid, plan.video.map((track) => ({ ...track, pad: false })), plan.audio]);
+  return JSON.stringify([plan.grid, plan.latency, plan.video.map((track) => ({ ...track, pad: false })), plan.audio]);
 }

@@ -4,11 +4,15 @@
  */
 import { AssertionError } from 'node:assert';
 import type { CommittedSegment, Period } from '../package/model.ts';
-import type { TimelineEvent } from '../package/timeline.ts';
+import type { TimelineEvent } from '../package/timeline-event.ts';
 import type { ChannelParts } from './channel.ts';
+
+type PublishedPart = TimelineEvent & { kind: 'part' };
 
 export interface PublicationListener {
   onPeriod(period: Period): void;
+  onPart(part: PublishedPart): void;
+  onSegment(track: string, gen: string, number: number): void;
   onCommitted(segment: CommittedSegment): void;
 }
 
@@ -30,6 +34,9 @@ export class Publication {
       switch (event.kind) {
         case 'period':
           this.#begin(event.period, nowMs);
+          break;
+        case 'part':
+          this.#storePart(event, nowMs);
           break;
         case 'segment':
           this.#store(event, nowMs);
@@ -61,15 +68,32 @@ export class Publication {
     this.#listener.onPeriod(period);
   }
 
+  #storePart(event: PublishedPart, nowMs: number): void {
+    const { store, metrics, settings } = this.#parts;
+    const { track, trackKind, gen, number, part, endMs } = event;
+    this.#journal(gen, number);
+    const object = { bytes: part.bytes, contentType: `${trackKind}/mp4`, publishedMs: nowMs };
+    store.putPart({ track, gen, number }, part.part, object);
+    metrics.parts.inc({ channel: settings.id, source: part.source });
+    if (part.source === 'live')
+      metrics.partLateness.observe({ channel: settings.id, track }, Math.max(0, nowMs - endMs) / 1000);
+    this.#listener.onPart(event);
+  }
+
   #store({ trackKind, track, record, parts }: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
-    const { store, journal } = this.#parts;
     const { gen, number } = record;
+    this.#journal(gen, number);
+    const contentType = `${trackKind}/mp4`;
+    this.#parts.store.putSegment({ key: { track, gen, number }, parts, contentType, publishedMs: nowMs });
+    this.#listener.onSegment(track, gen, number);
+  }
+
+  #journal(gen: string, number: number): void {
     const begun = `${gen}/${number}`;
-    if (begun !== this.#begun && !journal.begin(gen, number)) {
+    if (begun !== this.#begun && !this.#parts.journal.begin(gen, number)) {
       throw new AssertionError({ message: `number ${number} of ${gen} was begun before` });
     }
     this.#begun = begun;
-    store.putSegment({ key: { track, gen, number }, parts, contentType: `${trackKind}/mp4`, publishedMs: nowMs });
   }
 
   #committed(segment: CommittedSegment, nowMs: number): void {

@@ -1,40 +1,83 @@
 /**
- * The figures in time that a Channel of latency `normal` runs by, each with its reason.
- * It never reads a clock. Invariant: the fill delay is below the publish margin, so that what is promised is made.
+ * The figures in time that a Channel runs by, for each latency, each with its reason.
+ * It never reads a clock. Invariant: what is promised to players is made while their request for it may still be held.
  */
-import type { ChannelSettings } from '../config/model.ts';
+import type { ChannelSettings, Latency } from '../config/model.ts';
 import type { TimelineSettings } from '../package/timeline.ts';
 import type { ManifestSettings } from './manifests.ts';
 
-/** Media is promised to DASH players this long after its end (src/README.md: Publishing). */
-const PUBLISH_MARGIN_MS = 1000;
-/** An index that is not whole by then becomes slate; the rest of the margin is for making and storing it. */
-const FILL_DELAY_MS = 800;
+interface LatencyTiming {
+  /** Wanted duration of a part; the Grid takes the nearest whole number of frames. */
+  readonly partMs: number;
+  /** undefined: a Segment is published whole. */
+  readonly publishesParts: boolean;
+  /** Media is promised to DASH players this long after its end (src/README.md: Publishing). */
+  readonly publishMarginMs: number;
+  /**
+   * What is not there by then becomes slate, where nobody publishes. normal: the rest of the margin is for making and storing
+   * it. low, ultra: players hold 3 parts, and have two of them left when a part is due.
+   */
+  readonly fillDelayMs: number;
+  /** While tags come in. An encoder is replaced within it; a held DASH request waits for margin and a Segment. */
+  readonly patienceMs: number;
+  readonly silenceMs: number;
+  /** What DASH players aim at. normal: two Segments behind the promised edge, one to play, one on its way. */
+  readonly targetLatencyMs: (segmentMs: number) => number;
+}
+
+export const LATENCY_TIMING: Readonly<Record<Latency, LatencyTiming>> = {
+  normal: {
+    partMs: 400,
+    publishesParts: false,
+    publishMarginMs: 1000,
+    fillDelayMs: 800,
+    patienceMs: 2000,
+    silenceMs: 700,
+    targetLatencyMs: (segmentMs) => 2 * segmentMs,
+  },
+  low: {
+    partMs: 400,
+    publishesParts: true,
+    publishMarginMs: 300,
+    fillDelayMs: 500,
+    patienceMs: 2000,
+    silenceMs: 500,
+    targetLatencyMs: () => 1400,
+  },
+  ultra: {
+    partMs: 200,
+    publishesParts: true,
+    publishMarginMs: 300,
+    fillDelayMs: 300,
+    patienceMs: 2000,
+    silenceMs: 400,
+    targetLatencyMs: () => 900,
+  },
+};
+
 /** Fetchable after leaving every list: a player may hold a playlist for a while before it asks. */
 const RETENTION_MS = 60_000;
 /** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
 const TAIL_MS = 6000;
 /** Slate before the first instant: as much as the ordinary live manifests list. */
 const BACKFILL_MS = 60_000;
-/** Two Segments behind the promised edge: one to play, one on its way. */
-const TARGET_LATENCY_SEGMENTS = 2;
 
-export function timelineSettings({ windowMs }: ChannelSettings, incarnation: string): TimelineSettings {
+export function timelineSettings({ windowMs, latency }: ChannelSettings, incarnation: string): TimelineSettings {
+  const { publishesParts, fillDelayMs, patienceMs, silenceMs } = LATENCY_TIMING[latency];
   return {
     incarnation,
     windowMs,
     retentionMs: RETENTION_MS,
     tailMs: TAIL_MS,
-    fillDelayMs: FILL_DELAY_MS,
+    publishesParts,
+    fillDelayMs,
+    patienceMs,
+    silenceMs,
     backfillMs: Math.min(windowMs, BACKFILL_MS),
   };
 }
 
-export function manifestSettings({ id, windowMs, ladder }: ChannelSettings): ManifestSettings {
-  return {
-    channel: id,
-    windowMs,
-    publishMarginMs: PUBLISH_MARGIN_MS,
-    targetLatencyMs: TARGET_LATENCY_SEGMENTS * ladder.segmentSeconds * 1000,
-  };
+export function manifestSettings({ id, windowMs, ladder, latency }: ChannelSettings): ManifestSettings {
+  const { publishMarginMs, targetLatencyMs } = LATENCY_TIMING[latency];
+  return { channel: id, windowMs, publishMarginMs, targetLatencyMs: targetLatencyMs(ladder.segmentSeconds * 1000) };
 }

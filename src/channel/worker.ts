@@ -6,7 +6,8 @@
 import type { CmafRun } from '../cmaf/receiver.ts';
 import type { CmafSink } from '../cmaf/sink.ts';
 import type { Feed, SourceDescription, WorkerInput } from '../ingest/model.ts';
-import { audioOffset, indexAt, startMsOf } from '../package/grid.ts';
+import { audioOffset, indexAt, partStartMs, startMsOf } from '../package/grid.ts';
+import type { RunOrigin } from '../package/segmenter.ts';
 import { workerCommand } from '../transcode/arguments.ts';
 import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
 import type { EncodeProcess, EncodeProcessListener, EncodeProgress } from '../transcode/model.ts';
@@ -33,8 +34,8 @@ export interface WorkerOptions {
   /** Of a plan with a copied Track; its base is chosen. */
   readonly copy: SourceCopy | undefined;
   readonly nextRunId: () => string;
-  /** Media time of the first Segment that is not on air yet; undefined before the Channel is open. */
-  readonly edgeMs: () => number | undefined;
+  /** The first place that is not on air yet. */
+  readonly resumeAt: () => RunOrigin;
   readonly waitsForSlate: () => boolean;
   readonly onRun: (run: EncodeRun) => void;
   readonly onRunEnd: (runId: string) => void;
@@ -185,7 +186,7 @@ export class Worker {
     const run = new EncodeRun({
       id: this.#options.nextRunId(),
       grid: plan.grid,
-      originIndex: start.originIndex,
+      origin: start.origin,
       facts: plan.facts,
       delivers,
       slate: () => plan.slate,
@@ -198,7 +199,7 @@ export class Worker {
       headers: cmaf.headers,
       start: {
         trimMs: start.trimMs,
-        audioOffsetSamples: audioOffset(plan.grid, start.originIndex),
+        audioOffsetSamples: audioOffset(plan.grid, start.origin.index, start.origin.part),
         hasVideo: true,
         hasAudio: source.audio !== undefined,
         source: source.video,
@@ -228,7 +229,7 @@ export class Worker {
       const outcome = run.onFragment(id, fragment);
       if (outcome.kind === 'dropped')
         parts.metrics.fragmentsDropped.inc({ channel: parts.settings.id, reason: outcome.reason });
-      if (outcome.kind === 'segments') onMedia();
+      if (outcome.kind === 'media') onMedia();
       const fault = rate.take(fragment);
       if (fault !== undefined) onFault(fault);
     });
@@ -238,21 +239,33 @@ export class Worker {
   }
 
   /**
-   * Where the run begins: at the first Segment not on air, from the newest keyframe before it; a fresh publish begins at
-   * the Segment that holds its first keyframe, and constant rate pads from the boundary to it (first frame repeated).
+   * Where the run begins: at the first place not on air, from the newest keyframe before it; a fresh publish begins at the
+   * part that holds its first keyframe, and constant rate pads from its start to it (first frame repeated).
    */
-  #startOf(): { originIndex: number; fromMs: number; inputOriginMs: number; trimMs: number; copy?: CopyStart } {
-    const { plan, edgeMs, parts } = this.#options;
+  #startOf(): { origin: RunOrigin; fromMs: number; inputOriginMs: number; trimMs: number; copy?: CopyStart } {
+    const { plan, resumeAt } = this.#options;
     const feed = this.#feed;
     const { grid } = plan;
-    const wanted = indexAt(grid, edgeMs() ?? parts.clock.nowMs() - grid.segmentMs);
-    const copy = this.#options.copy?.startFor(wanted);
-    if (copy !== undefined) return { ...copy, fromMs: copy.keyframe.mediaMs, copy };
-    const keyMs = feed.keyframeAtOrBefore(startMsOf(grid, wanted)) ?? startMsOf(grid, wanted);
+    const wanted = resumeAt();
+    const copy = this.#options.copy?.startFor(wanted.index);
+    if (copy !== undefined)
+      return { ...copy, origin: { index: copy.originIndex, part: 0 }, fromMs: copy.keyframe.mediaMs, copy };
+    const wantedMs = partStartMs(grid, wanted.index, wanted.part);
+    const keyMs = feed.keyframeAtOrBefore(wantedMs) ?? wantedMs;
     const keyIndex = indexAt(grid, keyMs);
-    const originIndex = Math.max(wanted, keyIndex);
+    const origin = keyMs <= wantedMs ? wanted : this.#placeOf(keyMs);
     const inputOriginMs = startMsOf(grid, keyIndex);
-    return { originIndex, fromMs: keyMs, inputOriginMs, trimMs: startMsOf(grid, originIndex) - inputOriginMs };
+    const trimMs = partStartMs(grid, origin.index, origin.part) - inputOriginMs;
+    return { origin, fromMs: keyMs, inputOriginMs, trimMs };
+  }
+
+  /** The part in which this moment lies; where parts are not published, its Segment. */
+  #placeOf(mediaMs: number): RunOrigin {
+    const { grid, plan } = this.#options.plan;
+    const index = indexAt(grid, mediaMs);
+    if (plan.latency === 'normal') return { index, part: 0 };
+    const offset = (mediaMs - startMsOf(grid, index)) / grid.segmentMs;
+    return { index, part: Math.floor(offset * grid.partsPerSegment) };
   }
 
   #feedIn(process: EncodeProcess, bytes: Buffer): void {
@@ -284,7 +297,7 @@ export class Worker {
         if (this.#live?.run === run) this.#tell({ kind: 'chunk-out' });
         const outcome = run.onFragment(track, fragment);
         if (outcome.kind === 'dropped') parts.metrics.fragmentsDropped.inc({ channel, reason: outcome.reason });
-        if (outcome.kind === 'segments') onMedia();
+        if (outcome.kind === 'media') onMedia();
       },
       onEnd: (track, how) => parts.log.debug({ track, how, run: run.id }, 'track ended'),
       onRefused: (track, { code, message, hint }) =>
@@ -297,7 +310,7 @@ export class Worker {
     const channel = parts.settings.id;
     return {
       onStart: (pid, commandLine) => {
-        parts.log.info({ pid, run: run.id, origin: run.originIndex }, 'encoder started');
+        parts.log.info({ pid, run: run.id, origin: run.origin.index, part: run.origin.part }, 'encoder started');
         parts.log.debug({ command: redactCommandLine(commandLine) }, 'encoder command');
         this.#tell({ kind: 'started', pid });
       },

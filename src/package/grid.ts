@@ -87,6 +87,16 @@ export function videoStartTicks(grid: Grid, index: number): number {
   return index * grid.segmentTicks;
 }
 
+/** Duration of one video part in ticks: whole frames, also of a half-rate rung. */
+export function videoPartTicks(grid: Grid): number {
+  return grid.segmentTicks / grid.partsPerSegment;
+}
+
+/** Media time in ms where a part begins; a fraction of a ms at NTSC rates. `part` may be the count: the Segment's end. */
+export function partStartMs(grid: Grid, index: number, part: number): number {
+  return index * grid.segmentMs + (part * grid.segmentMs) / grid.partsPerSegment;
+}
+
 /** Part of a video Segment in which an offset from the Segment's start lies. */
 export function videoPartAt(grid: Grid, offsetTicks: number): number {
   return Math.floor((offsetTicks * grid.partsPerSegment) / grid.segmentTicks);
@@ -115,12 +125,15 @@ export function audioIndexAt(grid: Grid, sample: number): number {
   return Math.floor(sample / samplesPerSegment(grid));
 }
 
-/** Sample position of a worker's zero (the start of Segment `index`) in the absolute audio timeline. */
-export function audioOrigin(grid: Grid, index: number): number {
-  return index * samplesPerSegment(grid);
+/**
+ * Sample position of a worker's zero, the start of part `part` of Segment `index`, in the absolute audio timeline. At NTSC rates a
+ * part begins between two samples: the nearest is taken, and audioOffset makes up for it.
+ */
+export function audioOrigin(grid: Grid, index: number, part = 0): number {
+  return index * samplesPerSegment(grid) + Math.round((part * samplesPerSegment(grid)) / grid.partsPerSegment);
 }
 
 /** Offset of the first access unit at or after a worker's zero: what `aresample=first_pts` is given. */
-export function audioOffset(grid: Grid, index: number): number {
-  return audioStart(grid, index) - audioOrigin(grid, index);
+export function audioOffset(grid: Grid, index: number, part = 0): number {
+  return audioPartStart(grid, index, part) - audioOrigin(grid, index, part);
 }

@@ -57,6 +57,15 @@ export interface AssembledSegment {
   readonly parts: readonly (PartRecord & { readonly bytes: Buffer })[];
 }
 
+/** One part of one Track for a place of the Grid, whole, before its Segment has a number. */
+export interface AssembledPart extends PartRecord {
+  readonly index: number;
+  /** Its place in the Segment. */
+  readonly part: number;
+  readonly source: 'live' | 'slate';
+  readonly bytes: Buffer;
+}
+
 /** A stretch of the presentation with one Grid, one set of Tracks and one CMAF header each (DASH Period, HLS discontinuity range). */
 export interface Period {
   readonly id: string;

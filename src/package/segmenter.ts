@@ -16,11 +16,14 @@ import {
   audioStart,
   type Grid,
   videoPartAt,
+  videoPartTicks,
   videoStartTicks,
 } from './grid.ts';
-import type { AssembledSegment, PartRecord } from './model.ts';
+import type { AssembledPart, AssembledSegment, PartRecord } from './model.ts';
 
 export type SegmenterEvent =
+  /** Before the `segment` that it is a part of. Not for a part whose chunks do not end at its end. */
+  | { readonly kind: 'part'; readonly part: AssembledPart }
   | { readonly kind: 'segment'; readonly segment: AssembledSegment }
   | {
       readonly kind: 'dropped';
@@ -40,60 +43,76 @@ export interface Segmenter {
 
 type PartBytes = PartRecord & { readonly bytes: Buffer };
 
+/** Where a run begins: at this part of this index. Of a Segment begun in its middle only parts come out, never the whole. */
+export interface RunOrigin {
+  readonly index: number;
+  readonly part: number;
+}
+
 interface OpenSegment {
   readonly index: number;
   nextTicks: number;
-  readonly parts: Map<number, { durationTicks: number; isIndependent: boolean; chunks: Buffer[] }>;
+  /** Its first chunk is the Segment's. */
+  readonly isWhole: boolean;
+  /** Parts so far; the last may still grow. */
+  readonly parts: { part: number; durationTicks: number; isIndependent: boolean; chunks: Buffer[] }[];
 }
 
 /**
  * Video: whole Fragments, which the encoder cuts at keyframes and parts; only times and numbers are rewritten.
- * originIndex is the Grid index of the run's zero. frameTicks is the Track's frame duration.
+ * origin is the place of the run's zero. frameTicks is the Track's frame duration.
  */
-export function videoSegmenter(grid: Grid, originIndex: number, frameTicks: number): Segmenter {
-  const origin = videoStartTicks(grid, originIndex);
+export function videoSegmenter(grid: Grid, origin: RunOrigin, frameTicks: number): Segmenter {
+  const zero = videoStartTicks(grid, origin.index) + origin.part * videoPartTicks(grid);
   let open: OpenSegment | undefined;
 
   const admit = (fragment: Fragment, start: number): DropReason | OpenSegment => {
-    if (start < origin) return 'before-origin';
+    if (start < zero) return 'before-origin';
     if (start % frameTicks !== 0 || fragment.durationTicks % frameTicks !== 0) return 'off-grid';
     const index = Math.floor(start / grid.segmentTicks);
     if (open?.index === index && open.nextTicks === start) return open;
-    if (start !== videoStartTicks(grid, index)) return open === undefined ? 'mid-segment' : 'hole';
+    const isWhole = start === videoStartTicks(grid, index);
+    if (!isWhole && start !== zero) return open === undefined ? 'mid-segment' : 'hole';
     // ISO/IEC 23000-19 7.3.2.3: a CMAF fragment starts with a sample of SAP type 1 or 2.
     if (!fragment.isIndependent) return 'not-independent';
-    return { index, nextTicks: start, parts: new Map() };
+    return { index, nextTicks: start, isWhole, parts: [] };
   };
 
   return {
     push(fragment) {
-      const start = origin + fragment.decodeTicks;
+      const start = zero + fragment.decodeTicks;
       const admitted = admit(fragment, start);
       if (typeof admitted === 'string') {
         if (admitted !== 'before-origin') open = undefined;
         return [{ kind: 'dropped', reason: admitted, startTicks: start }];
       }
       open = admitted;
-      const sequence = sequenceOf(start / frameTicks);
       addChunk(open, videoPartAt(grid, start - videoStartTicks(grid, open.index)), {
-        bytes: restampFragment(fragment, { decodeTicks: start, sequence }),
+        bytes: restampFragment(fragment, { decodeTicks: start, sequence: sequenceOf(start / frameTicks) }),
         durationTicks: fragment.durationTicks,
         isIndependent: fragment.isIndependent,
       });
       open.nextTicks = start + fragment.durationTicks;
       const end = videoStartTicks(grid, open.index + 1);
-      if (open.nextTicks < end) return [];
+      const events = wholePart(grid, open);
+      if (open.nextTicks < end) return events;
       const finished = open;
       open = undefined;
       if (finished.nextTicks > end) return [{ kind: 'dropped', reason: 'off-grid', startTicks: start }];
-      return [
-        {
-          kind: 'segment',
-          segment: closeSegment(finished, videoStartTicks(grid, finished.index), grid.videoTimescale),
-        },
-      ];
+      if (!finished.isWhole) return events;
+      const segment = closeSegment(finished, videoStartTicks(grid, finished.index), grid.videoTimescale);
+      return [...events, { kind: 'segment', segment }];
     },
   };
+}
+
+/** The newest part, if its end has come exactly. */
+function wholePart(grid: Grid, open: OpenSegment): SegmenterEvent[] {
+  const newest = open.parts.at(-1);
+  if (newest === undefined || newest.durationTicks !== videoPartTicks(grid)) return [];
+  const end = videoStartTicks(grid, open.index) + (newest.part + 1) * videoPartTicks(grid);
+  if (open.nextTicks !== end) return [];
+  return [{ kind: 'part', part: { index: open.index, part: newest.part, source: 'live', ...joined(newest) } }];
 }
 
 /** mfhd sequence numbers are made from the time, so that two origins write the same; 32 bit, never 0. */
@@ -106,31 +125,33 @@ function addChunk(
   part: number,
   chunk: { bytes: Buffer; durationTicks: number; isIndependent: boolean },
 ): void {
-  const existing = open.parts.get(part);
-  if (existing === undefined) {
-    open.parts.set(part, {
-      durationTicks: chunk.durationTicks,
-      isIndependent: chunk.isIndependent,
-      chunks: [chunk.bytes],
-    });
+  const { bytes, durationTicks, isIndependent } = chunk;
+  const newest = open.parts.at(-1);
+  if (newest?.part !== part) {
+    open.parts.push({ part, durationTicks, isIndependent, chunks: [bytes] });
     return;
   }
-  existing.durationTicks += chunk.durationTicks;
-  existing.chunks.push(chunk.bytes);
+  newest.durationTicks += durationTicks;
+  newest.chunks.push(bytes);
+}
+
+/** A part's bytes are joined once: its event, its Segment and the window share them. */
+function joined(part: OpenSegment['parts'][number]): PartBytes {
+  const { durationTicks, isIndependent, chunks } = part;
+  const [only] = chunks;
+  const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+  part.chunks = [bytes];
+  return { durationTicks, isIndependent, bytes, sizeBytes: bytes.length };
 }
 
 function closeSegment(open: OpenSegment, startTicks: number, timescale: number): AssembledSegment {
-  const parts: PartBytes[] = [...open.parts.values()].map(({ durationTicks, isIndependent, chunks }) => {
-    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-    return { durationTicks, isIndependent, bytes, sizeBytes: bytes.length };
-  });
   return {
     index: open.index,
     startTicks,
     durationTicks: open.nextTicks - startTicks,
     timescale,
     source: 'live',
-    parts,
+    parts: open.parts.map(joined),
   };
 }
 
@@ -140,53 +161,67 @@ interface AccessUnit {
   readonly bytes: Buffer;
 }
 
+interface OpenAudio {
+  readonly index: number;
+  readonly isWhole: boolean;
+  nextStart: number;
+  /** Whole parts of the Segment so far, from the one that the run joined at. */
+  readonly parts: AssembledPart[];
+  /** Place of the part that grows, and its access units. */
+  part: number;
+  units: AccessUnit[];
+}
+
 /**
  * Audio: access unit by access unit on the absolute 1024-sample grid, gathered into one chunk per part,
  * because a moof per access unit would cost as much as a tenth of the audio itself.
  */
-export function audioSegmenter(grid: Grid, originIndex: number): Segmenter {
-  const origin = audioOrigin(grid, originIndex);
-  let open:
-    | {
-        readonly index: number;
-        nextStart: number;
-        readonly units: AccessUnit[];
-      }
-    | undefined;
+export function audioSegmenter(grid: Grid, origin: RunOrigin): Segmenter {
+  const zero = audioOrigin(grid, origin.index, origin.part);
+  const first = audioPartStart(grid, origin.index, origin.part);
+  let open: OpenAudio | undefined;
 
-  const take = (unit: AccessUnit, trackId: number): SegmenterEvent | undefined => {
+  const admit = (start: number): DropReason | OpenAudio => {
+    if (open?.nextStart === start) return open;
+    const index = audioIndexAt(grid, start);
+    const isWhole = start === audioStart(grid, index);
+    if (!isWhole && start !== first) return open === undefined ? 'mid-segment' : 'hole';
+    return { index, isWhole, nextStart: start, parts: [], part: isWhole ? 0 : origin.part, units: [] };
+  };
+
+  const take = (unit: AccessUnit, trackId: number): SegmenterEvent[] => {
     const { start } = unit;
     // The AAC encoder's priming unit lies one unit before the first whole one (tfdt -1024).
-    if (start < audioStart(grid, originIndex)) return { kind: 'dropped', reason: 'before-origin', startTicks: start };
-    if (start % AUDIO_UNIT !== 0 || unit.sample.durationTicks !== AUDIO_UNIT) {
-      open = undefined;
-      return { kind: 'dropped', reason: 'off-grid', startTicks: start };
-    }
-    if (open === undefined || open.nextStart !== start) {
-      const index = audioIndexAt(grid, start);
-      const reason = open === undefined ? 'mid-segment' : 'hole';
-      open = start === audioStart(grid, index) ? { index, nextStart: start, units: [] } : undefined;
-      if (open === undefined) return { kind: 'dropped', reason, startTicks: start };
-    }
-    open.units.push(unit);
-    open.nextStart = start + AUDIO_UNIT;
-    if (open.nextStart < audioStart(grid, open.index + 1)) return undefined;
-    const finished = open;
+    if (start < first) return [{ kind: 'dropped', reason: 'before-origin', startTicks: start }];
+    const isOnGrid = start % AUDIO_UNIT === 0 && unit.sample.durationTicks === AUDIO_UNIT;
+    const admitted = isOnGrid ? admit(start) : 'off-grid';
+    open = typeof admitted === 'string' ? undefined : admitted;
+    if (typeof admitted === 'string') return [{ kind: 'dropped', reason: admitted, startTicks: start }];
+    admitted.units.push(unit);
+    admitted.nextStart = start + AUDIO_UNIT;
+    return takePart(admitted, trackId);
+  };
+
+  const takePart = (segment: OpenAudio, trackId: number): SegmenterEvent[] => {
+    const { index } = segment;
+    if (segment.nextStart < audioPartStart(grid, index, segment.part + 1)) return [];
+    const part = audioPart(index, segment.part, segment.units, trackId, 'live');
+    segment.parts.push(part);
+    segment.part += 1;
+    segment.units = [];
+    const event: SegmenterEvent = { kind: 'part', part };
+    if (segment.part < grid.partsPerSegment) return [event];
     open = undefined;
-    return {
-      kind: 'segment',
-      segment: gatherAudio(grid, finished.index, finished.units, trackId, 'live'),
-    };
+    return segment.isWhole ? [event, { kind: 'segment', segment: audioSegment(grid, index, segment.parts) }] : [event];
   };
 
   return {
     push(fragment) {
       const events: SegmenterEvent[] = [];
-      let start = origin + fragment.decodeTicks;
+      let start = zero + fragment.decodeTicks;
       const data = sampleData(fragment);
       for (const [i, sample] of fragment.samples.entries()) {
-        const event = take({ start, sample, bytes: data[i] ?? Buffer.alloc(0) }, fragment.trackId);
-        if (event !== undefined) events.push(event);
+        events.push(...take({ start, sample, bytes: data[i] ?? Buffer.alloc(0) }, fragment.trackId));
         start += sample.durationTicks;
       }
       return events;
@@ -194,45 +229,29 @@ export function audioSegmenter(grid: Grid, originIndex: number): Segmenter {
   };
 }
 
-/** One audio Segment from its access units, in order and without holes: one chunk per part. */
-export function gatherAudio(
-  grid: Grid,
+/** One audio part from its access units, in order and without holes: one chunk. */
+export function audioPart(
   index: number,
+  part: number,
   units: readonly AccessUnit[],
   trackId: number,
   source: 'live' | 'slate',
-): AssembledSegment {
-  const parts: PartBytes[] = [];
-  let from = 0;
-  for (let part = 0; part < grid.partsPerSegment; part++) {
-    const end = audioPartStart(grid, index, part + 1);
-    let to = from;
-    while (to < units.length && (units[to]?.start ?? end) < end) to++;
-    const inPart = units.slice(from, to);
-    from = to;
-    const first = inPart[0];
-    if (first === undefined) continue;
-    const bytes = writeFragment({
-      trackId,
-      sequence: sequenceOf(first.start / AUDIO_UNIT),
-      decodeTicks: first.start,
-      samples: inPart.map((unit) => unit.sample),
-      data: inPart.map((unit) => unit.bytes),
-    });
-    parts.push({
-      durationTicks: inPart.length * AUDIO_UNIT,
-      isIndependent: true,
-      bytes,
-      sizeBytes: bytes.length,
-    });
-  }
+): AssembledPart {
+  const start = units[0]?.start ?? 0;
+  const bytes = writeFragment({
+    trackId,
+    sequence: sequenceOf(start / AUDIO_UNIT),
+    decodeTicks: start,
+    samples: units.map((unit) => unit.sample),
+    data: units.map((unit) => unit.bytes),
+  });
+  const durationTicks = units.length * AUDIO_UNIT;
+  return { index, part, source, durationTicks, isIndependent: true, bytes, sizeBytes: bytes.length };
+}
+
+/** One audio Segment from all its parts. */
+export function audioSegment(grid: Grid, index: number, parts: readonly AssembledPart[]): AssembledSegment {
   const startTicks = audioStart(grid, index);
-  return {
-    index,
-    startTicks,
-    durationTicks: audioStart(grid, index + 1) - startTicks,
-    timescale: AUDIO_RATE,
-    source,
-    parts,
-  };
+  const durationTicks = audioStart(grid, index + 1) - startTicks;
+  return { index, startTicks, durationTicks, timescale: AUDIO_RATE, source: parts[0]?.source ?? 'live', parts };
 }

@@ -5,9 +5,9 @@
  */
 import { sampleData } from '../cmaf/isobmff/fragment.ts';
 import type { Fragment, InitSegment, Sample } from '../cmaf/isobmff/model.ts';
-import { AUDIO_RATE, AUDIO_UNIT, audioStart, type Grid, videoStartTicks } from './grid.ts';
-import type { AssembledSegment } from './model.ts';
-import { gatherAudio, videoSegmenter } from './segmenter.ts';
+import { AUDIO_RATE, AUDIO_UNIT, audioPartStart, type Grid, videoStartTicks } from './grid.ts';
+import type { AssembledPart, AssembledSegment } from './model.ts';
+import { audioPart, audioSegment, videoSegmenter } from './segmenter.ts';
 
 /** What the slate encoder posted for one Track. */
 export interface SlateInput {
@@ -21,6 +21,8 @@ export interface SlateInput {
 export interface Slate {
   readonly grid: Grid;
   readonly inits: ReadonlyMap<string, InitSegment>;
+  /** Each video part begins with an IDR: a Segment whose encoder died is finished with the slate's parts. */
+  readonly hasIndependentParts: boolean;
   segment(track: string, index: number): AssembledSegment;
 }
 
@@ -31,10 +33,13 @@ export type SlateResult =
 /** Checks that the loop is exactly one Segment and keeps it. */
 export function makeSlate(grid: Grid, inputs: readonly SlateInput[]): SlateResult {
   const loops = new Map<string, (index: number) => AssembledSegment>();
+  let hasIndependentParts = true;
   for (const input of inputs) {
     const loop = input.init.kind === 'video' ? videoLoop(grid, input) : audioLoop(grid, input);
     if (typeof loop === 'string') return { kind: 'bad', reason: `track ${input.id}: ${loop}` };
-    loops.set(input.id, loop);
+    const { parts } = loop(0);
+    if (parts.length !== grid.partsPerSegment || parts.some((part) => !part.isIndependent)) hasIndependentParts = false;
+    loops.set(input.id, lastKept(loop));
   }
   const inits = new Map(inputs.map((input) => [input.id, input.init]));
   return {
@@ -42,6 +47,7 @@ export function makeSlate(grid: Grid, inputs: readonly SlateInput[]): SlateResul
     slate: {
       grid,
       inits,
+      hasIndependentParts,
       segment(track, index) {
         const loop = loops.get(track);
         if (loop === undefined) throw new RangeError(`no slate for track ${track}`);
@@ -51,8 +57,17 @@ export function makeSlate(grid: Grid, inputs: readonly SlateInput[]): SlateResul
   };
 }
 
+/** Parts are asked for one by one: the Segment that they belong to is made once. */
+function lastKept(loop: (index: number) => AssembledSegment): (index: number) => AssembledSegment {
+  let last: AssembledSegment | undefined;
+  return (index) => {
+    if (last?.index !== index) last = loop(index);
+    return last;
+  };
+}
+
 function videoLoop(grid: Grid, input: SlateInput): string | ((index: number) => AssembledSegment) {
-  const segmenter = videoSegmenter(grid, 0, input.frameTicks ?? 1);
+  const segmenter = videoSegmenter(grid, { index: 0, part: 0 }, input.frameTicks ?? 1);
   const cut = input.fragments.flatMap((fragment) => segmenter.push(fragment));
   const whole = cut.find((event) => event.kind === 'segment');
   if (whole === undefined) {
@@ -64,7 +79,7 @@ function videoLoop(grid: Grid, input: SlateInput): string | ((index: number) => 
   );
   const frameTicks = input.frameTicks ?? 1;
   return (index) => {
-    const again = videoSegmenter(grid, index, frameTicks);
+    const again = videoSegmenter(grid, { index, part: 0 }, frameTicks);
     for (const fragment of fragments) {
       for (const event of again.push(fragment))
         if (event.kind === 'segment') return { ...event.segment, source: 'slate' };
@@ -83,11 +98,15 @@ function audioLoop(grid: Grid, input: SlateInput): string | ((index: number) => 
   if (input.init.timescale !== AUDIO_RATE) return `audio timescale ${input.init.timescale}, expected ${AUDIO_RATE}`;
   const { trackId } = input.init;
   return (index) => {
-    const list = [];
-    for (let start = audioStart(grid, index); start < audioStart(grid, index + 1); start += AUDIO_UNIT) {
-      list.push({ start, sample: silent.sample, bytes: silent.bytes });
+    const parts: AssembledPart[] = [];
+    for (let part = 0; part < grid.partsPerSegment; part++) {
+      const units = [];
+      const end = audioPartStart(grid, index, part + 1);
+      for (let start = audioPartStart(grid, index, part); start < end; start += AUDIO_UNIT)
+        units.push({ start, sample: silent.sample, bytes: silent.bytes });
+      parts.push(audioPart(index, part, units, trackId, 'slate'));
     }
-    return gatherAudio(grid, index, list, trackId, 'slate');
+    return audioSegment(grid, index, parts);
   };
 }
 

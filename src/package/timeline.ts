@@ -3,8 +3,8 @@
  * It never reads a clock, waits or does I/O: time is an argument, what happened comes back as events, and the caller acts.
  * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left empty.
  */
-import { generationOf, initHashOf } from './generation.ts';
-import { type Grid, indexAt, sameGrid, startMsOf } from './grid.ts';
+import { generationOf } from './generation.ts';
+import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
 import {
   type AssembledSegment,
   type CommittedSegment,
@@ -12,10 +12,13 @@ import {
   type Period,
   type Presentation,
   type SegmentRecord,
-  type Track,
-  type TrackFacts,
 } from './model.ts';
+import { OpenEdge } from './open-edge.ts';
+import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
+import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, type RunSource } from './run-source.ts';
+import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
+import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
 
 export interface TimelineSettings {
   readonly incarnation: string;
@@ -23,51 +26,20 @@ export interface TimelineSettings {
   readonly windowMs: number;
   /** Kept fetchable after it left every list. */
   readonly retentionMs: number;
-  /** After the end of an index, when what has not come is replaced by slate. Below the publish margin. */
+  /** Parts are published one by one, each as soon as it is there; else a Segment is published whole or not at all. */
+  readonly publishesParts: boolean;
+  /** After the end of an index (of a part, where parts are published), when what has not come is replaced by slate. */
   readonly fillDelayMs: number;
+  /** The same while the publisher's tags keep coming: its encoder is late or being replaced, and its pictures are worth a wait. */
+  readonly patienceMs: number;
+  /** A publisher that was not heard for so long is not waited for any more. */
+  readonly silenceMs: number;
   /** How long players may hold an MPD that does not show the newest Period: its life and its update period. */
   readonly tailMs: number;
   /** Slate before the first instant, so that a player opened early finds a whole playlist. */
   readonly backfillMs: number;
 }
 
-/** What a Period is made of; `slate` is undefined while it is still being encoded. */
-export interface PeriodPlan {
-  readonly grid: Grid;
-  readonly tracks: readonly Track[];
-  readonly slate: Slate | undefined;
-}
-
-/** Media on its way from one EncodeRun: whole Segments by index and Track. */
-export interface RunSource {
-  readonly id: string;
-  /** undefined until all CMAF headers are known. */
-  plan(): PeriodPlan | undefined;
-  /** Tracks that this run itself delivers; others are slate's (silence for a feed without audio). */
-  readonly delivers: ReadonlySet<string>;
-  readonly segments: Map<number, Map<string, AssembledSegment>>;
-}
-
-export type TimelineEvent =
-  | { readonly kind: 'period'; readonly period: Period }
-  | {
-      readonly kind: 'segment';
-      readonly track: string;
-      readonly trackKind: 'video' | 'audio';
-      readonly record: SegmentRecord;
-      readonly parts: readonly Buffer[];
-    }
-  /** After the `segment` events of all its Tracks. */
-  | { readonly kind: 'committed'; readonly segment: CommittedSegment }
-  | {
-      readonly kind: 'evicted';
-      readonly gen: string;
-      readonly belowNumber: number;
-    }
-  | { readonly kind: 'generation-gone'; readonly gen: string };
-
-/** Whole Segments of a run that wait for their turn; more than this and the oldest are dropped. */
-const MAX_WAITING = 16;
 /** Indices made by one call of advance: after a pause of hours the rest waits for the next call, and memory stays flat. */
 const MAX_STEPS = 64;
 
@@ -78,10 +50,13 @@ export class Timeline {
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
   #filler: Filler | undefined;
   #segments: CommittedSegment[] = [];
+  /** The Segment whose parts are being published; undefined while none of its parts is. */
+  #edge: OpenEdge | undefined;
   #runs: RunSource[] = [];
   /** Runs that left and are kept only for what they have whole. */
   readonly #left = new Set<string>();
   #ordinal = 0;
+  #heardMs = Number.NEGATIVE_INFINITY;
   #changedMs = 0;
   #mpdChangedMs = 0;
   #presentation: Presentation | undefined;
@@ -105,12 +80,38 @@ export class Timeline {
     return this.#segments.at(-1)?.endMs;
   }
 
+  /** Where a run begins whose first media can still go on air: the first part that is not published yet. */
+  resumeAt(grid: Grid, nowMs: number): RunOrigin {
+    const edge = this.#edge;
+    if (edge === undefined) return { index: indexAt(grid, this.edgeMs ?? nowMs - grid.segmentMs), part: 0 };
+    if (sameGrid(edge.period.grid, grid) && edge.nextPart < grid.partsPerSegment)
+      return { index: edge.index, part: edge.nextPart };
+    return { index: Math.ceil(startMsOf(edge.period.grid, edge.index + 1) / grid.segmentMs), part: 0 };
+  }
+
   /** When tick must be called at the latest. */
   get deadlineMs(): number | undefined {
+    if (this.#edge !== undefined) return this.#overdueMs(this.#edge.nextEndMs);
     const edgeMs = this.edgeMs;
-    return edgeMs === undefined || this.#period === undefined
-      ? undefined
-      : edgeMs + this.#period.grid.segmentMs + this.#settings.fillDelayMs;
+    if (edgeMs === undefined || this.#period === undefined) return undefined;
+    const { grid } = this.#period;
+    return this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+  }
+
+  /** Something came from the publisher at this moment (UTC ms). */
+  heard(atMs: number): void {
+    this.#heardMs = Math.max(this.#heardMs, atMs);
+  }
+
+  /** When what should have ended at endMs is replaced by slate. */
+  #overdueMs(endMs: number): number {
+    const { fillDelayMs, patienceMs, silenceMs } = this.#settings;
+    return Math.max(endMs + fillDelayMs, Math.min(endMs + patienceMs, this.#heardMs + silenceMs));
+  }
+
+  /** The filler, where it can finish a Segment that is open. */
+  get #finisher(): Filler | undefined {
+    return this.#settings.publishesParts && this.#filler !== undefined ? finisherOf(this.#filler) : undefined;
   }
 
   /** The first Period, on slate, with the past filled so that a playlist is whole at once. */
@@ -134,6 +135,7 @@ export class Timeline {
     this.#period = undefined;
     this.#filler = undefined;
     this.#segments = [];
+    this.#edge = undefined;
     this.#ordinal = 0;
     this.#presentation = undefined;
     return [...gens].map((gen) => ({ kind: 'generation-gone', gen }));
@@ -181,7 +183,7 @@ export class Timeline {
   presentation(): Presentation {
     this.#presentation ??= {
       segments: this.#listed(),
-      open: undefined,
+      open: this.#edge?.snapshot(),
       changedMs: this.#changedMs,
       mpdChangedMs: this.#mpdChangedMs,
       ended: false,
@@ -190,27 +192,59 @@ export class Timeline {
   }
 
   #step(nowMs: number): TimelineEvent[] {
-    const edgeMs = this.edgeMs ?? 0;
-    const period = this.#period;
-    if (period === undefined) return [];
+    if (this.#period === undefined) return [];
+    if (this.#edge !== undefined) return this.#publish(this.#edge, nowMs);
     for (const run of this.#runs) {
       const plan = run.plan();
-      if (plan === undefined) continue;
-      const index = indexAt(plan.grid, edgeMs);
-      forgetBelow(run, index);
-      const tracks = run.segments.get(index);
-      if (tracks === undefined || tracks.size < run.delivers.size) continue;
-      if (!isComplete(plan, tracks)) continue;
-      if (isSamePeriod(period, plan)) return this.#commitFrom(tracks, plan, nowMs);
-      const begun = this.#begin(plan, this.nextNumber ?? index, index, nowMs);
-      return [...begun, ...this.#commitFrom(tracks, plan, nowMs)];
+      const step = plan === undefined ? [] : this.#stepFrom(run, plan, this.#period, nowMs);
+      if (step.length > 0) return step;
     }
+    return this.#stepOverdue(this.#period, nowMs);
+  }
+
+  #stepFrom(run: RunSource, plan: PeriodPlan, period: Period, nowMs: number): TimelineEvent[] {
+    const index = indexAt(plan.grid, this.edgeMs ?? 0);
+    forgetBelow(run, index);
+    const isSame = isSamePeriod(period, plan);
+    const finisher = this.#settings.publishesParts ? finisherOf(plan) : undefined;
+    const isReady =
+      finisher === undefined ? isWholeAt(run, plan, index) : hasFirstParts(run, index, isSame ? 'some' : 'all');
+    if (!isReady) return [];
+    const begun = isSame ? [] : this.#begin(plan, this.nextNumber ?? index, index, nowMs);
+    const media =
+      finisher === undefined ? this.#commitFrom(run.segments.get(index), plan, nowMs) : this.#open(finisher, nowMs);
+    return [...begun, ...media];
+  }
+
+  #stepOverdue(period: Period, nowMs: number): TimelineEvent[] {
     const filler = this.#filler;
     if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || filler === undefined) return [];
-    if (isSamePeriod(period, filler)) return this.#commitFrom(this.#partly(edgeMs), filler, nowMs);
-    // The slate's CMAF header is not the run's: it is declared, never mixed in.
-    const begun = this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
-    return [...begun, ...this.#commitFrom(undefined, filler, nowMs)];
+    const finisher = this.#finisher;
+    const isSame = isSamePeriod(period, filler);
+    const edgeMs = this.edgeMs ?? 0;
+    // The slate's CMAF header may not be the run's: it is declared then, never mixed in.
+    const begun = isSame ? [] : this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
+    if (finisher !== undefined) return [...begun, ...this.#open(finisher, nowMs)];
+    return [...begun, ...this.#commitFrom(isSame ? this.#partly(edgeMs) : undefined, filler, nowMs)];
+  }
+
+  /** The next number is open from its first part on. */
+  #open(filler: Filler, nowMs: number): TimelineEvent[] {
+    const period = this.#period;
+    if (period === undefined) return [];
+    this.#edge = new OpenEdge(period, this.nextNumber ?? period.startNumber, filler);
+    return this.#publish(this.#edge, nowMs);
+  }
+
+  #publish(edge: OpenEdge, nowMs: number): TimelineEvent[] {
+    const events = edge.publish(this.#runs, (endMs) => nowMs >= this.#overdueMs(endMs));
+    if (events.length === 0) return [];
+    this.#changedMs = nowMs;
+    this.#presentation = undefined;
+    const records = edge.whole();
+    if (records === undefined) return events;
+    this.#edge = undefined;
+    return [...events, this.#commit(edge.period, edge.number, records, nowMs)];
   }
 
   /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
@@ -273,29 +307,24 @@ export class Timeline {
     const index = indexOf(period, number);
     const events: TimelineEvent[] = [];
     const records = new Map<string, SegmentRecord>();
-    let source: 'live' | 'slate' = 'slate';
     for (const track of period.tracks) {
       const assembled = media?.get(track.id) ?? plan.slate?.segment(track.id, index);
       if (assembled === undefined) throw new RangeError(`no media and no slate for ${track.id}`);
-      if (track.kind === 'video' && assembled.source === 'live') source = 'live';
-      if (period.tracks.length === 1) source = assembled.source;
       const record = recordOf(assembled, number, period.gen);
       records.set(track.id, record);
       events.push(segmentEvent(track, record, assembled));
     }
-    const segment = {
-      number,
-      period,
-      tracks: records,
-      source,
-      endMs: startMsOf(period.grid, index + 1),
-      committedMs: nowMs,
-    };
+    events.push(this.#commit(period, number, records, nowMs));
+    return events;
+  }
+
+  #commit(period: Period, number: number, tracks: ReadonlyMap<string, SegmentRecord>, nowMs: number): TimelineEvent {
+    const endMs = startMsOf(period.grid, indexOf(period, number) + 1);
+    const segment = { number, period, tracks, source: sourceOf(period, tracks), endMs, committedMs: nowMs };
     this.#segments.push(segment);
     this.#changedMs = nowMs;
     this.#presentation = undefined;
-    events.push({ kind: 'committed', segment });
-    return events;
+    return { kind: 'committed', segment };
   }
 
   #listed(): readonly CommittedSegment[] {
@@ -327,72 +356,8 @@ export class Timeline {
   }
 }
 
-type Filler = PeriodPlan & { readonly slate: Slate };
-
-/** A plan with the slate's own CMAF headers. Throws RangeError when the slate lacks a Track. */
-export function slatePlan(grid: Grid, facts: readonly TrackFacts[], slate: Slate): Filler {
-  const tracks = facts.map((track) => {
-    const init = slate.inits.get(track.id);
-    if (init === undefined) throw new RangeError(`the slate has no track ${track.id}`);
-    return { ...track, init, initHash: initHashOf(init.bytes) };
-  });
-  return { grid, tracks, slate };
-}
-
-function fillerOf(plan: PeriodPlan): Filler | undefined {
-  const { slate } = plan;
-  if (slate === undefined || !sameGrid(slate.grid, plan.grid)) return undefined;
-  return plan.tracks.every(({ id }) => slate.inits.has(id)) ? slatePlan(plan.grid, plan.tracks, slate) : undefined;
-}
-
-function segmentEvent(track: Track, record: SegmentRecord, assembled: AssembledSegment): TimelineEvent {
-  const parts = assembled.parts.map((part) => part.bytes);
-  return { kind: 'segment', track: track.id, trackKind: track.kind, record, parts };
-}
-
-function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {
-  const { startTicks, durationTicks, timescale, source } = assembled;
-  const parts = assembled.parts.map(({ durationTicks, isIndependent, sizeBytes }) => ({
-    durationTicks,
-    isIndependent,
-    sizeBytes,
-  }));
-  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-  return {
-    number,
-    gen,
-    startTicks,
-    durationTicks,
-    timescale,
-    source,
-    parts,
-    sizeBytes,
-  };
-}
-
-function isComplete(plan: PeriodPlan, tracks: ReadonlyMap<string, AssembledSegment>): boolean {
-  return plan.tracks.every((track) => tracks.has(track.id) || plan.slate !== undefined);
-}
-
-/** Same Grid, same Tracks, same CMAF headers: nothing has to be declared (src/README.md: Continuity). */
-export function isSamePeriod(period: Period, plan: PeriodPlan): boolean {
-  return (
-    sameGrid(period.grid, plan.grid) &&
-    period.tracks.length === plan.tracks.length &&
-    period.tracks.every((track, i) => track.id === plan.tracks[i]?.id && track.initHash === plan.tracks[i]?.initHash)
-  );
-}
-
-function forgetBelow(run: RunSource, index: number): void {
-  for (const waiting of run.segments.keys()) if (waiting < index) run.segments.delete(waiting);
-  while (run.segments.size > MAX_WAITING) {
-    const oldest = run.segments.keys().next();
-    if (oldest.done) break;
-    run.segments.delete(oldest.value);
-  }
-}
-
-function hasMediaFrom(run: RunSource, edgeMs: number): boolean {
-  const plan = run.plan();
-  return plan !== undefined && [...run.segments.keys()].some((index) => startMsOf(plan.grid, index) >= edgeMs);
+/** Live: a picture of the publisher is in it; in a Period of one Track, anything of the publisher's. */
+function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): 'live' | 'slate' {
+  const decisive = period.tracks.length === 1 ? period.tracks : period.tracks.filter(({ kind }) => kind === 'video');
+  return decisive.some(({ id }) => records.get(id)?.source === 'live') ? 'live' : 'slate';
 }

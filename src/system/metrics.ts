@@ -49,6 +49,12 @@ export function openMetrics() {
       'channel',
       'source',
     ]),
+    parts: counter(
+      'packager_parts_total',
+      'Parts published before their Segment was whole, by source: live or slate.',
+      ['channel', 'source'],
+    ),
+    partLateness: partLateness(registers),
     periods: counter('packager_periods_total', 'Periods begun (each is a discontinuity).', ['channel']),
     segmentLateness: new Histogram({
       name: 'pitchside_packager_segment_lateness_seconds',
@@ -61,4 +67,14 @@ export function openMetrics() {
     onAir: gauge('channel_on_air', '1 while media of a publisher is at the live edge.', ['channel']),
     ladderReloads: counter('config_ladder_reloads_total', 'Ladder files read again, by outcome.', ['outcome']),
   };
+}
+
+function partLateness(registers: Registry[]) {
+  return new Histogram({
+    name: 'pitchside_packager_part_lateness_seconds',
+    help: 'Time from the end of a live part in media time (UTC of arrival) to its publication.',
+    labelNames: ['channel', 'track'] as const,
+    buckets: [0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2],
+    registers,
+  });
 }

@@ -7,12 +7,13 @@ import {
   AUDIO_SAMPLE_RATE,
   audioEncoder,
   audioMuxer,
+  type Keyframes,
   type PostTarget,
   videoEncoder,
   videoMuxer,
 } from './encode-options.ts';
 import { encodedVideo, slateGraph, workerGraph } from './filter-graph.ts';
-import type { AudioTrackPlan, EncodeCommand, EncodeInput, PlanSource, TranscodePlan } from './model.ts';
+import type { AudioTrackPlan, EncodeCommand, EncodeInput, PlanSource, TranscodePlan, VideoTrackPlan } from './model.ts';
 
 /** Where and with what a run begins. */
 export interface WorkerStart {
@@ -76,11 +77,19 @@ function workerVideo({ plan, urlOf, headers, start }: WorkerRequest): EncodeComm
   return encodedVideo(plan).map((track, index) => {
     const startFrames = Math.round((start.trimMs * framesPerSecond(track.frameRate)) / 1000);
     const phase = startFrames % track.segmentFrames;
+    const keyframes: Keyframes =
+      plan.latency === 'normal'
+        ? { at: 'segments', phase }
+        : { at: 'first-parts', phase, partFrames: partFramesOf(track, plan) };
     return {
       url: urlOf(track.id),
-      options: ['-map', `[v${index}]`, ...videoEncoder(track, phase), ...videoMuxer(plan.grid, { headers })],
+      options: ['-map', `[v${index}]`, ...videoEncoder(track, keyframes), ...videoMuxer(plan.grid, { headers })],
     };
   });
+}
+
+function partFramesOf(track: VideoTrackPlan, plan: TranscodePlan): number {
+  return track.segmentFrames / plan.grid.partsPerSegment;
 }
 
 function workerAudio({ plan, urlOf, headers, start }: WorkerRequest): EncodeCommand['outputs'] {
@@ -128,7 +137,7 @@ export function slateCommand({ plan, urlOf, headers, picture }: SlateRequest): E
     url: urlOf(track.id),
     options: [
       ...['-map', `[v${index}]`, '-frames:v', `${track.segmentFrames}`],
-      ...videoEncoder(track, 0),
+      ...videoEncoder(track, slateKeyframes(track, plan)),
       ...videoMuxer(plan.grid, { headers }),
     ],
   }));
@@ -145,4 +154,10 @@ export function slateCommand({ plan, urlOf, headers, picture }: SlateRequest): E
     filterGraph: slateGraph(plan),
     outputs: [...video, ...audio],
   };
+}
+
+function slateKeyframes(track: VideoTrackPlan, plan: TranscodePlan): Keyframes {
+  return plan.latency === 'normal'
+    ? { at: 'segments', phase: 0 }
+    : { at: 'parts', partFrames: partFramesOf(track, plan) };
 }

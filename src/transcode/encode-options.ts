@@ -22,15 +22,32 @@ function threading(track: VideoTrackPlan): string {
   return `sliced-threads=0:threads=${pixelsPerSecond > 70_000_000 ? 4 : 2}`;
 }
 
-/** Frames of a run that begins `phase` frames into a Segment get their keyframes by count; else the fixed GOP does it alone. */
-function keyframes(segmentFrames: number, phase: number): string[] {
-  if (phase === 0) return ['-g', `${segmentFrames}`, '-keyint_min', `${segmentFrames}`];
-  const expression = `expr:eq(n,0)+eq(mod(n+${phase},${segmentFrames}),0)`;
-  return ['-g', `${2 * segmentFrames}`, '-keyint_min', '1', '-force_key_frames', expression];
+/** Where a Track's keyframes are, in its own frames from the start of encoding. */
+export type Keyframes =
+  /** At each Segment; encoding begins `phase` frames into one. */
+  | { readonly at: 'segments'; readonly phase: number }
+  /** Until the first Segment ends at each part as well: where parts are published a run can take over at any of them. */
+  | { readonly at: 'first-parts'; readonly phase: number; readonly partFrames: number }
+  /** At each part: any of them can follow whatever came before. */
+  | { readonly at: 'parts'; readonly partFrames: number };
+
+function keyframeOptions(segmentFrames: number, keyframes: Keyframes): string[] {
+  const fixed = (frames: number): string[] => ['-g', `${frames}`, '-keyint_min', `${frames}`];
+  const forced = (expression: string): string[] => [
+    ...['-g', `${2 * segmentFrames}`, '-keyint_min', '1'],
+    ...['-force_key_frames', `expr:${expression}`],
+  ];
+  if (keyframes.at === 'parts') return fixed(keyframes.partFrames);
+  const { phase } = keyframes;
+  const segments = `eq(mod(n+${phase},${segmentFrames}),0)`;
+  if (keyframes.at === 'first-parts')
+    return forced(`if(lt(n,${segmentFrames - phase}),eq(mod(n,${keyframes.partFrames}),0),${segments})`);
+  // The fixed GOP does it alone.
+  return phase === 0 ? fixed(segmentFrames) : forced(`eq(n,0)+${segments}`);
 }
 
-/** Encoder options of a video Track; `phase` in frames of the Track. */
-export function videoEncoder(track: VideoTrackPlan, phase: number): string[] {
+/** Encoder options of a video Track. */
+export function videoEncoder(track: VideoTrackPlan, keyframes: Keyframes): string[] {
   const { num, den } = track.frameRate;
   return [
     ...['-r', den === 1 ? `${num}` : `${num}/${den}`, '-fps_mode', 'cfr'],
@@ -39,7 +56,7 @@ export function videoEncoder(track: VideoTrackPlan, phase: number): string[] {
     ...[
       '-bf',
       '0',
-      ...keyframes(track.segmentFrames, phase),
+      ...keyframeOptions(track.segmentFrames, keyframes),
       '-sc_threshold',
       '0',
       '-forced-idr',

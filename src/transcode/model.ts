@@ -2,6 +2,7 @@
  * What is to be encoded, as data: the plan that arguments, manifests and capacity figures are all made from.
  * It never names a process or a port. Invariant: every Track's GOP is exactly one Segment of the grid.
  */
+import type { Latency } from '../config/model.ts';
 import type { FrameRate } from '../system/frame-rate.ts';
 
 /** The part of the Channel's grid that an encoder needs; package's Grid has this shape. */
@@ -44,6 +45,8 @@ export interface AudioTrackPlan {
 
 export interface TranscodePlan {
   readonly grid: EncodeGrid;
+  /** What encoders are tuned for. */
+  readonly latency: Latency;
   /** Descending by bitrate. */
   readonly video: readonly VideoTrackPlan[];
   readonly audio: readonly AudioTrackPlan[];

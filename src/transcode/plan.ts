@@ -3,7 +3,7 @@
  * It never names ffmpeg, a process or a port. Invariants: no picture is larger than the source, sizes are even,
  * and every Track's Segment is a whole number of its own frames.
  */
-import type { Ladder, LadderAudio, LadderVideo } from '../config/model.ts';
+import type { Ladder, LadderAudio, LadderVideo, Latency } from '../config/model.ts';
 import { type FrameRate, formatFrameRate, framesPerSecond } from '../system/frame-rate.ts';
 import { h264Level } from './h264-level.ts';
 import type { AudioTrackPlan, EncodeGrid, PlanSource, TranscodePlan, VideoTrackPlan } from './model.ts';
@@ -11,6 +11,8 @@ import type { AudioTrackPlan, EncodeGrid, PlanSource, TranscodePlan, VideoTrackP
 export interface PlanRequest {
   readonly ladder: Ladder;
   readonly grid: EncodeGrid;
+  /** `normal` unless given. */
+  readonly latency?: Latency;
   readonly source: PlanSource;
   /** False before a first publish: only the assumed source's shape counts then and no rung is above it. */
   readonly sourceKnown: boolean;
@@ -62,7 +64,13 @@ export function makePlan(request: PlanRequest): PlanResult {
     .sort((a, b) => b.bitrateBps - a.bitrateBps);
   return {
     kind: 'ok',
-    plan: { grid: request.grid, video, audio: request.ladder.audio.map(audioTrack), dropped },
+    plan: {
+      grid: request.grid,
+      latency: request.latency ?? 'normal',
+      video,
+      audio: request.ladder.audio.map(audioTrack),
+      dropped,
+    },
     notes,
   };
 }
@@ -88,8 +96,13 @@ function sameShape(track: { readonly width: number; readonly height: number }, s
   return Math.abs(scaledWidth - track.width) <= 2 || Math.abs(scaledWidth / track.width - 1) <= SAME_ASPECT_TOLERANCE;
 }
 
-function problemOf({ ladder, grid, source }: PlanRequest): string | undefined {
+function problemOf({ ladder, grid, source, latency = 'normal' }: PlanRequest): string | undefined {
   if (ladder.video.length === 0) return `ladder ${ladder.name} has no video rendition`;
+  const copy = ladder.video.find((rung) => rung.copy);
+  if (copy !== undefined && latency !== 'normal') {
+    // Slate has another CMAF header than a copy: a Segment whose first parts are out could not be finished by it.
+    return `latency ${latency} and the copied rung ${copy.id} do not go together; set latency: normal, or encode the rung`;
+  }
   const positive = (value: number): boolean => Number.isFinite(value) && value > 0;
   if (!positive(source.width) || !positive(source.height)) {
     return `the source says it is ${source.width}x${source.height}`;

@@ -78,7 +78,10 @@ function fourHours() {
     incarnation: 'bench',
     windowMs,
     retentionMs: 60_000,
+    publishesParts: false,
     fillDelayMs: 800,
+    patienceMs: 0,
+    silenceMs: 0,
     tailMs: 6000,
     backfillMs: windowMs,
   });

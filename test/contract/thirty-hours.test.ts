@@ -7,7 +7,8 @@ import { EncodeRun } from '../../src/channel/encode-run.ts';
 import { Anchor } from '../../src/ingest/anchor.ts';
 import { StampUnwrapper } from '../../src/ingest/unwrap.ts';
 import { audioStart, indexAt, makeGrid, startMsOf, videoStartTicks } from '../../src/package/grid.ts';
-import { Timeline, type TimelineEvent } from '../../src/package/timeline.ts';
+import { Timeline } from '../../src/package/timeline.ts';
+import type { TimelineEvent } from '../../src/package/timeline-event.ts';
 import { audioFragment, fakeSlate, fakeTrack, frameTicksOf, videoFragment } from '../fakes/media.ts';
 
 const HOURS = 30;
@@ -18,7 +19,10 @@ const SETTINGS = {
   incarnation: 'i',
   windowMs: 20_000,
   retentionMs: 2_000,
+  publishesParts: false,
   fillDelayMs: 800,
+  patienceMs: 0,
+  silenceMs: 0,
   tailMs: 6000,
   backfillMs: 12_000,
 };
@@ -84,7 +88,7 @@ test.each([
       const run = new EncodeRun({
         id: `r${publish}`,
         grid,
-        originIndex,
+        origin: { index: originIndex, part: 0 },
         facts,
         delivers: new Set(['v1', 'a1']),
         slate: () => slate,

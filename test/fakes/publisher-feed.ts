@@ -32,6 +32,8 @@ export class PublisherFeed implements Feed {
   /** What it answers as its advice. */
   standing: readonly Advice[] = [];
   topRung: TopRung | undefined;
+  /** Arrival of the last tag, monotonic us; undefined: nothing came. */
+  lastTagUs: number | undefined;
   adviceListener: AdviceListener | undefined;
   protected listener: FeedListener | undefined;
 
@@ -108,7 +110,8 @@ export class PublisherFeed implements Feed {
   }
 
   statistics(): ReturnType<Feed['statistics']> {
-    throw new Error('a Channel does not ask for the statistics');
+    const { lastTagUs } = this;
+    return { videoTags: 0, audioTags: 0, bytes: 0, lastTagUs, keyframeIntervalMs: undefined, ringBytes: 0 };
   }
 
   advice(): readonly Advice[] {

@@ -2,10 +2,11 @@
 
 import { audioStart, type Grid, videoStartTicks } from '../../src/package/grid.ts';
 import type { AssembledSegment } from '../../src/package/model.ts';
-import type { PeriodPlan, RunSource } from '../../src/package/timeline.ts';
+import type { PeriodPlan } from '../../src/package/period-plan.ts';
+import type { RunSource } from '../../src/package/run-source.ts';
 
 export function fakeRun(id: string, plan: () => PeriodPlan | undefined, delivers: readonly string[]): RunSource {
-  return { id, plan, delivers: new Set(delivers), segments: new Map() };
+  return { id, plan, delivers: new Set(delivers), segments: new Map(), parts: new Map() };
 }
 
 function liveSegment(grid: Grid, track: string, index: number, mark = 'live'): AssembledSegment {

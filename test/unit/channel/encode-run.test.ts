@@ -20,7 +20,7 @@ function runOf(
   return new EncodeRun({
     id: 'r1',
     grid,
-    originIndex: ORIGIN,
+    origin: { index: ORIGIN, part: 0 },
     facts,
     delivers: new Set(delivers),
     slate,
@@ -128,11 +128,12 @@ describe('a CMAF header', () => {
 });
 
 describe('the media of a run', () => {
-  test('becomes Segments by index from the origin on, each said once', () => {
+  test('becomes parts and Segments by index from the origin on', () => {
     const run = runOf();
     for (const id of IDS) run.onInit(id, initOf(id));
-    expect(sendVideo(run, 'v1', 0).map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken', 'taken', 'segments']);
-    expect(sendAudio(run, 'a1', 0).filter(({ kind }) => kind === 'segments')).toHaveLength(1);
+    expect(sendVideo(run, 'v1', 0).map(({ kind }) => kind)).toEqual(['media', 'media', 'media', 'media', 'media']);
+    expect(sendAudio(run, 'a1', 0).filter(({ kind }) => kind === 'media')).toHaveLength(grid.partsPerSegment);
+    expect([...run.parts.get(ORIGIN)!.get('a1')!.keys()]).toEqual([0, 1, 2, 3, 4]);
     sendVideo(run, 'v1', 1);
     expect([...run.segments.keys()]).toEqual([ORIGIN, ORIGIN + 1]);
     expect([...run.segments.get(ORIGIN)!.keys()]).toEqual(['v1', 'a1']);

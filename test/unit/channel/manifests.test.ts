@@ -29,7 +29,10 @@ function opened(windowMs = 120_000) {
     incarnation: 'i1',
     windowMs,
     retentionMs: 60_000,
+    publishesParts: false,
     fillDelayMs: 800,
+    patienceMs: 0,
+    silenceMs: 0,
     tailMs: 6000,
     backfillMs: windowMs,
   });

@@ -4,7 +4,8 @@ import { Manifests } from '../../../src/channel/manifests.ts';
 import { MediaIndex, mediaKey } from '../../../src/channel/media-index.ts';
 import type { MediaName } from '../../../src/channel/view.ts';
 import { type Grid, indexAt, makeGrid } from '../../../src/package/grid.ts';
-import { Timeline, type TimelineEvent } from '../../../src/package/timeline.ts';
+import { Timeline } from '../../../src/package/timeline.ts';
+import type { TimelineEvent } from '../../../src/package/timeline-event.ts';
 import { openMemoryStore } from '../../../src/window/memory-store.ts';
 import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
 import { deliver, fakeRun } from '../../fakes/run.ts';
@@ -14,7 +15,10 @@ const SETTINGS = {
   incarnation: 'i1',
   windowMs: 20_000,
   retentionMs: 10_000,
+  publishesParts: false,
   fillDelayMs: 800,
+  patienceMs: 0,
+  silenceMs: 0,
   tailMs: 6000,
   backfillMs: 8000,
 };

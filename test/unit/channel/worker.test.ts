@@ -59,7 +59,7 @@ function world(
     plan,
     copy: undefined,
     nextRunId: () => `match-p1-${runs.length + 1}`,
-    edgeMs: () => edge.ms,
+    resumeAt: () => ({ index: indexAt(grid, edge.ms ?? clock.nowMs() - grid.segmentMs), part: 0 }),
     waitsForSlate: () => false,
     onRun: (run) => runs.push(run),
     onRunEnd: (id) => ended.push(id),
@@ -73,7 +73,7 @@ function world(
     const { runId } = encoders[at]!;
     encoders[at]!.start(4000 + at);
     receiver.sendHeaders(runId, grid);
-    receiver.sendSegment(runId, grid, runs[at]!.originIndex, 0);
+    receiver.sendSegment(runId, grid, runs[at]!.origin.index, 0);
   };
   return {
     clock,
@@ -104,7 +104,7 @@ describe('where a run begins', () => {
     const index = indexAt(it.grid, keyMs);
     it.edge.ms = startMsOf(it.grid, index);
     it.worker.start();
-    expect(it.runs[0]!.originIndex).toBe(index);
+    expect(it.runs[0]!.origin.index).toBe(index);
     expect(it.feed.inputs).toEqual([expect.objectContaining({ fromMs: keyMs, originMs: startMsOf(it.grid, index) })]);
     expect(encoders[0]!.arguments).not.toContain('trim=');
   });
@@ -114,7 +114,7 @@ describe('where a run begins', () => {
     const index = indexAt(it.grid, it.nowMs);
     it.edge.ms = startMsOf(it.grid, index - 1);
     it.worker.start();
-    expect(it.runs[0]!.originIndex).toBe(index);
+    expect(it.runs[0]!.origin.index).toBe(index);
     expect(it.feed.inputs[0]!.originMs).toBe(startMsOf(it.grid, index));
   });
 
@@ -127,7 +127,7 @@ describe('where a run begins', () => {
     const keyIndex = indexAt(it.grid, keyMs);
     const trimMs = (wanted - keyIndex) * it.grid.segmentMs;
     expect(trimMs).toBeGreaterThan(0);
-    expect(it.runs[0]!.originIndex).toBe(wanted);
+    expect(it.runs[0]!.origin.index).toBe(wanted);
     expect(it.feed.inputs[0]).toMatchObject({ fromMs: keyMs, originMs: startMsOf(it.grid, keyIndex) });
     expect(encoders[0]!.arguments).toContain(`asetpts=PTS-${trimMs / 1000}/TB`);
   });
@@ -135,14 +135,14 @@ describe('where a run begins', () => {
   test('before the Channel is open: not before the Segment that ended last', () => {
     const it = world({ keyframes: (nowMs) => [nowMs - 9000, nowMs - 3000] });
     it.worker.start();
-    expect(it.runs[0]!.originIndex).toBe(indexAt(it.grid, it.nowMs - it.grid.segmentMs));
+    expect(it.runs[0]!.origin.index).toBe(indexAt(it.grid, it.nowMs - it.grid.segmentMs));
   });
 
   test('a ring without a keyframe begins at the edge and waits for one', () => {
     const it = world({ keyframes: () => [] });
     it.edge.ms = startMsOf(it.grid, indexAt(it.grid, it.nowMs));
     it.worker.start();
-    expect(it.runs[0]!.originIndex).toBe(indexAt(it.grid, it.nowMs));
+    expect(it.runs[0]!.origin.index).toBe(indexAt(it.grid, it.nowMs));
     expect(it.feed.inputs[0]!.fromMs).toBe(it.edge.ms);
   });
 
@@ -158,7 +158,7 @@ describe('where a run begins', () => {
       it.edge.ms = startMsOf(plan.grid, indexAt(plan.grid, it.nowMs) + n);
       it.worker.start();
       encoders[n]?.exit(1);
-      const index = it.runs[n]!.originIndex;
+      const index = it.runs[n]!.origin.index;
       expect(optionOf(encoders[n]!.arguments, 'first_pts')).toBe(audioOffset(plan.grid, index));
       return audioOffset(plan.grid, index);
     });
@@ -194,15 +194,15 @@ describe('what a worker encodes', () => {
     expect(encoders[0]!.written).toEqual([`FLV from ${it.nowMs}`, 'more']);
   });
 
-  test('whole Segments are told, single chunks are not', () => {
+  test('whole parts and Segments are told, single access units are not', () => {
     const it = world();
     it.worker.start();
     const { runId } = encoders[0]!;
     it.receiver.sendHeaders(runId, it.grid);
     expect(it.media()).toBe(0);
-    it.receiver.sendSegment(runId, it.grid, it.runs[0]!.originIndex, 0);
-    expect(it.media()).toBe(3);
-    expect([...it.runs[0]!.segments.keys()]).toEqual([it.runs[0]!.originIndex]);
+    it.receiver.sendSegment(runId, it.grid, it.runs[0]!.origin.index, 0);
+    expect(it.media()).toBe(3 * it.grid.partsPerSegment);
+    expect([...it.runs[0]!.segments.keys()]).toEqual([it.runs[0]!.origin.index]);
   });
 
   test("a header with a timescale that is not the Grid's is a fault of the service, said by Track", () => {
@@ -230,7 +230,7 @@ describe('what a worker encodes', () => {
   test('dropped chunks and taken ones are counted', async () => {
     const it = world();
     it.worker.start();
-    it.receiver.sendSegment(encoders[0]!.runId, it.grid, it.runs[0]!.originIndex, 0, ['v360']);
+    it.receiver.sendSegment(encoders[0]!.runId, it.grid, it.runs[0]!.origin.index, 0, ['v360']);
     expect((await it.metrics.fragments.get()).values).toMatchObject([{ labels: { track: 'v360' }, value: 5 }]);
     expect((await it.metrics.fragmentsDropped.get()).values).toMatchObject([
       { labels: { reason: 'unknown-track' }, value: 5 },
@@ -259,15 +259,15 @@ describe('an encoder that dies', () => {
     const it = world();
     it.worker.start();
     it.goLive();
-    it.edge.ms = startMsOf(it.grid, it.runs[0]!.originIndex + 1);
+    it.edge.ms = startMsOf(it.grid, it.runs[0]!.origin.index + 1);
     encoders[0]!.exit(undefined, 'SIGKILL', ['last words']);
     expect(encoders).toHaveLength(2);
     expect(it.ended).toEqual(['match-p1-1']);
     expect(it.runs[1]!.id).toBe('match-p1-2');
-    expect(it.runs[1]!.originIndex).toBe(it.runs[0]!.originIndex + 1);
+    expect(it.runs[1]!.origin.index).toBe(it.runs[0]!.origin.index + 1);
     expect(it.feed.inputs[1]).toMatchObject({
       fromMs: it.nowMs,
-      originMs: startMsOf(it.grid, it.runs[0]!.originIndex),
+      originMs: startMsOf(it.grid, it.runs[0]!.origin.index),
     });
     expect(it.feed.attached).toBe(1);
     it.feed.send(Buffer.from('x'));
@@ -340,7 +340,7 @@ describe('an encoder that dies', () => {
     it.worker.start();
     it.goLive();
     encoders[0]!.exit(1);
-    it.receiver.sendSegment('match-p1-1', it.grid, it.runs[0]!.originIndex, 1);
+    it.receiver.sendSegment('match-p1-1', it.grid, it.runs[0]!.origin.index, 1);
     expect([...it.runs[0]!.segments.keys()]).toHaveLength(2);
     // The next has 10 s to its own first chunk, for it is still starting.
     it.clock.advance(5000);
@@ -356,7 +356,7 @@ describe('an encoder that dies', () => {
     it.worker.kill('the stamps jumped');
     expect(encoders[0]!.kills).toBe(1);
     it.feed.starts = [it.nowMs + 700];
-    it.edge.ms = startMsOf(it.grid, it.runs[0]!.originIndex + 1);
+    it.edge.ms = startMsOf(it.grid, it.runs[0]!.origin.index + 1);
     encoders[0]!.exit(undefined, 'SIGKILL');
     expect(it.feed.inputs[1]!.fromMs).toBe(it.nowMs + 700);
     expect(it.log.saying('encoder killed')).toEqual([{ reason: 'the stamps jumped' }]);

@@ -71,9 +71,9 @@ describe.each(RATES)('at $num/$den', (rate) => {
     (withB) => {
       const gop = grid.segmentFrames / 2;
       const fragments = push({ grid, gop, gops: 6, withB });
-      const segmenter = videoSegmenter(grid, ORIGIN, frameTicks);
-      const events = fragments.flatMap((fragment) => segmenter.push(fragment));
-      expect(events.map((event) => (event.kind === 'segment' ? event.segment.index : event.reason))).toEqual([
+      const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicks);
+      const events = fragments.flatMap((fragment) => segmenter.push(fragment)).filter(({ kind }) => kind !== 'part');
+      expect(events.map((event) => (event.kind === 'segment' ? event.segment.index : event))).toEqual([
         1000, 1001, 1002,
       ]);
       for (const fragment of fragments)

@@ -17,7 +17,10 @@ const SETTINGS = {
   incarnation: 'golden',
   windowMs: 120_000,
   retentionMs: 60_000,
+  publishesParts: false,
   fillDelayMs: 800,
+  patienceMs: 0,
+  silenceMs: 0,
   tailMs: 6000,
   backfillMs: 12_000,
 };

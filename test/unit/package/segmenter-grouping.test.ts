@@ -83,14 +83,14 @@ describe('audio', () => {
     ['29.97', p2997],
   ])('property: at %s, however access units are grouped, the same Segments byte by byte', (_, of) => {
     const single = segmentsOf(
-      audioSegmenter(of, ORIGIN),
+      audioSegmenter(of, { index: ORIGIN, part: 0 }),
       grouped(-1, UNITS, [1], (a, b) => units(of, a, b)),
     );
     expect(single.map(({ index }) => index)).toEqual([ORIGIN, ORIGIN + 1, ORIGIN + 2]);
     fc.assert(
       fc.property(sizes(200), (list) => {
         const fragments = grouped(-1, UNITS, list, (a, b) => units(of, a, b));
-        expect(segmentsOf(audioSegmenter(of, ORIGIN), fragments)).toEqual(single);
+        expect(segmentsOf(audioSegmenter(of, { index: ORIGIN, part: 0 }), fragments)).toEqual(single);
       }),
       { numRuns: 20 },
     );
@@ -98,7 +98,7 @@ describe('audio', () => {
 
   test('every access unit is there once, in order, and parts end where the part grid has them', () => {
     const segments = segmentsOf(
-      audioSegmenter(grid, ORIGIN),
+      audioSegmenter(grid, { index: ORIGIN, part: 0 }),
       grouped(-1, UNITS, [40], (a, b) => units(grid, a, b)),
     );
     let unit = 0;
@@ -127,7 +127,7 @@ describe('video', () => {
   test('property: however frames are grouped within a Segment, the same frames at the same times come out', () => {
     fc.assert(
       fc.property(sizes(grid.segmentFrames), (list) => {
-        const segments = segmentsOf(videoSegmenter(grid, ORIGIN, frameTicksOf(grid)), cut(list));
+        const segments = segmentsOf(videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid)), cut(list));
         expect(segments.map(({ index }) => index)).toEqual([ORIGIN, ORIGIN + 1, ORIGIN + 2]);
         for (const { index, startTicks, durationTicks, parts } of segments) {
           expect([startTicks, durationTicks]).toEqual([index * grid.segmentTicks, grid.segmentTicks]);
@@ -150,7 +150,7 @@ describe('video', () => {
   });
 
   test('frames one by one make the parts of the grid, several chunks each', () => {
-    const [segment] = segmentsOf(videoSegmenter(grid, ORIGIN, frameTicksOf(grid)), cut([1]));
+    const [segment] = segmentsOf(videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid)), cut([1]));
     expect(segment!.parts.map(({ durationTicks }) => durationTicks)).toEqual(Array(5).fill(36_000));
     expect(segment!.parts.map(({ isIndependent }) => isIndependent)).toEqual([true, false, false, false, false]);
     const chunks = segment!.parts.flatMap((part) => chunksOf(part.bytes));
@@ -163,7 +163,7 @@ describe('video', () => {
   });
 
   test('a Fragment that runs over the end of its Segment is off the Grid: that Segment is not made', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     segmenter.push(frames(0, 50));
     expect(segmenter.push(frames(50, 61))).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
     expect(segmenter.push(frames(61, 120))).toMatchObject([{ kind: 'dropped', reason: 'mid-segment' }]);

@@ -17,7 +17,7 @@ function segmentsOf(events: readonly SegmenterEvent[]) {
 
 describe('the video segmenter', () => {
   test('makes one Segment an index, re-stamped to absolute media time, one part per Fragment', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const events = [0, 1].flatMap((n) => parts(n).flatMap((part) => segmenter.push(videoFragment(grid, n, part))));
     const segments = segmentsOf(events);
     expect(segments.map((segment) => segment.index)).toEqual([ORIGIN, ORIGIN + 1]);
@@ -28,8 +28,8 @@ describe('the video segmenter', () => {
   });
 
   test('the same index has the same bytes whichever run it comes from (two origins agree by arithmetic)', () => {
-    const late = videoSegmenter(grid, ORIGIN + 1, frameTicksOf(grid));
-    const early = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const late = videoSegmenter(grid, { index: ORIGIN + 1, part: 0 }, frameTicksOf(grid));
+    const early = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     for (const part of parts(0)) early.push(videoFragment(grid, 0, part));
     const a = segmentsOf(parts(1).flatMap((part) => early.push(videoFragment(grid, 1, part))));
     // The fake's payload carries the run's own count in its second byte; only the boxes are compared.
@@ -38,7 +38,7 @@ describe('the video segmenter', () => {
   });
 
   test('a missing Fragment breaks its Segment alone; the next whole one comes out', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const events = [0, 1].flatMap((n) =>
       parts(n).flatMap((part) => (n === 0 && part === 2 ? [] : segmenter.push(videoFragment(grid, n, part)))),
     );
@@ -50,7 +50,7 @@ describe('the video segmenter', () => {
   });
 
   test('media from before the zero of the run is dropped by name', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const [event] = segmenter.push(videoFragment(grid, -1, 4));
     expect(event).toEqual({
       kind: 'dropped',
@@ -60,24 +60,25 @@ describe('the video segmenter', () => {
   });
 
   test('a Segment that does not begin with a sync sample is refused (ISO/IEC 23000-19 7.3.2.3)', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const inter = { ...videoFragment(grid, 0, 0), isIndependent: false };
     expect(segmenter.push(inter)).toMatchObject([{ kind: 'dropped', reason: 'not-independent' }]);
   });
 
   test('times between frames are off the Grid', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const fragment = videoFragment(grid, 0, 0);
     expect(segmenter.push({ ...fragment, decodeTicks: 1 })).toMatchObject([{ reason: 'off-grid' }]);
   });
 
   test('a Fragment that does not last whole frames is off the Grid, and so is the Segment it is in', () => {
-    const segmenter = videoSegmenter(grid, ORIGIN, frameTicksOf(grid));
+    const segmenter = videoSegmenter(grid, { index: ORIGIN, part: 0 }, frameTicksOf(grid));
     const events = parts(0).flatMap((part) => {
       const fragment = videoFragment(grid, 0, part);
       return segmenter.push(part === 1 ? { ...fragment, durationTicks: fragment.durationTicks + 1 } : fragment);
     });
-    expect(events.map((event) => event.kind === 'dropped' && event.reason)).toEqual([
+    expect(events.map((event) => (event.kind === 'dropped' ? event.reason : event.kind))).toEqual([
+      'part',
       'off-grid',
       ...['mid-segment', 'mid-segment', 'mid-segment'],
     ]);
@@ -87,7 +88,7 @@ describe('the video segmenter', () => {
     const p30 = makeGrid({ num: 30, den: 1 }, 2);
     const wrap = 2 ** 32 * 12;
     const index = Math.floor(wrap / 60) - 1;
-    const segmenter = videoSegmenter(p30, index, frameTicksOf(p30));
+    const segmenter = videoSegmenter(p30, { index, part: 0 }, frameTicksOf(p30));
     const events = [0, 1, 2].flatMap((n) =>
       Array.from({ length: 5 }, (_, part) => part).flatMap((part) => segmenter.push(videoFragment(p30, n, part))),
     );
@@ -103,7 +104,7 @@ describe('the audio segmenter', () => {
   const units = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
   test('drops the priming unit, cuts on the video grid and writes one chunk a part, 0 ticks of gap', () => {
-    const segmenter = audioSegmenter(grid, ORIGIN);
+    const segmenter = audioSegmenter(grid, { index: ORIGIN, part: 0 });
     const events = units(-1, 300).flatMap((unit) => segmenter.push(audioFragment(grid, ORIGIN, unit)));
     expect(events[0]).toMatchObject({
       kind: 'dropped',
@@ -125,7 +126,7 @@ describe('the audio segmenter', () => {
   });
 
   test('a lost access unit breaks its Segment alone', () => {
-    const segmenter = audioSegmenter(grid, ORIGIN);
+    const segmenter = audioSegmenter(grid, { index: ORIGIN, part: 0 });
     const events = units(0, 300).flatMap((unit) =>
       unit === 40 ? [] : segmenter.push(audioFragment(grid, ORIGIN, unit)),
     );
@@ -133,7 +134,7 @@ describe('the audio segmenter', () => {
   });
 
   test('units off the 1024-sample grid are refused', () => {
-    const segmenter = audioSegmenter(grid, ORIGIN);
+    const segmenter = audioSegmenter(grid, { index: ORIGIN, part: 0 });
     const fragment = audioFragment(grid, ORIGIN, 3);
     const events = segmenter.push({
       ...fragment,
@@ -144,7 +145,7 @@ describe('the audio segmenter', () => {
   });
 
   test('access units of another length are refused', () => {
-    const segmenter = audioSegmenter(grid, ORIGIN);
+    const segmenter = audioSegmenter(grid, { index: ORIGIN, part: 0 });
     const fragment = audioFragment(grid, ORIGIN, 0);
     const samples = fragment.samples.map((sample) => ({ ...sample, durationTicks: 960 }));
     expect(segmenter.push({ ...fragment, samples })).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);

@@ -6,7 +6,10 @@ import { audioStart, type Grid, indexAt, makeGrid, startMsOf, videoStartTicks } 
 import { mediaLines, renderMediaPlaylist } from '../../../src/package/hls/media-playlist.ts';
 import { wholePlaylistText } from '../../../src/package/hls/playlist-text.ts';
 import type { CommittedSegment } from '../../../src/package/model.ts';
-import { type PeriodPlan, type RunSource, Timeline, type TimelineEvent } from '../../../src/package/timeline.ts';
+import type { PeriodPlan } from '../../../src/package/period-plan.ts';
+import type { RunSource } from '../../../src/package/run-source.ts';
+import { Timeline } from '../../../src/package/timeline.ts';
+import type { TimelineEvent } from '../../../src/package/timeline-event.ts';
 import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
 import { deliver, fakeRun } from '../../fakes/run.ts';
 
@@ -15,7 +18,10 @@ const SETTINGS = {
   incarnation: 'i1',
   windowMs: 60_000,
   retentionMs: 30_000,
+  publishesParts: false,
   fillDelayMs: 800,
+  patienceMs: 0,
+  silenceMs: 0,
   tailMs: 6000,
   backfillMs: 8000,
 };

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Grid, indexAt, makeGrid, startMsOf } from '../../../src/package/grid.ts';
 import type { CommittedSegment } from '../../../src/package/model.ts';
-import { Timeline, type TimelineEvent } from '../../../src/package/timeline.ts';
+import { Timeline } from '../../../src/package/timeline.ts';
+import type { TimelineEvent } from '../../../src/package/timeline-event.ts';
 import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
 import { deliver, fakeRun } from '../../fakes/run.ts';
 
@@ -10,7 +11,10 @@ const SETTINGS = {
   incarnation: 'i1',
   windowMs: 120_000,
   retentionMs: 60_000,
+  publishesParts: false,
   fillDelayMs: 800,
+  patienceMs: 0,
+  silenceMs: 0,
   tailMs: 6000,
   backfillMs: 20_000,
 };

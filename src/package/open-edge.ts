@@ -1,0 +1,145 @@
+/**
+ * The Segment at the edge of a timeline that publishes parts: which part of which Track comes from which run, or is slate.
+ * It never reads a clock. Invariant: parts are published once and in order, each continues the one before or begins with an
+ * IDR picture, and whatever happens to its runs the Segment is finished, by slate with the same CMAF headers.
+ */
+import { AUDIO_RATE, audioStart, type Grid, partStartMs, videoStartTicks } from './grid.ts';
+import {
+  type AssembledPart,
+  type AssembledSegment,
+  indexOf,
+  type OpenSegment,
+  type PartRecord,
+  type Period,
+  type SegmentRecord,
+  type Track,
+} from './model.ts';
+import { type Filler, isSamePeriod } from './period-plan.ts';
+import type { RunSource } from './run-source.ts';
+import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
+
+interface TrackEdge {
+  readonly track: Track;
+  readonly parts: AssembledPart[];
+  /** The run of each part; undefined for slate. */
+  readonly runs: (RunSource | undefined)[];
+  record: SegmentRecord | undefined;
+}
+
+export class OpenEdge {
+  readonly number: number;
+  readonly period: Period;
+  readonly index: number;
+  readonly #filler: Filler;
+  readonly #edges: readonly TrackEdge[];
+
+  /** `filler` has the Period's own CMAF headers. */
+  constructor(period: Period, number: number, filler: Filler) {
+    this.period = period;
+    this.number = number;
+    this.index = indexOf(period, number);
+    this.#filler = filler;
+    this.#edges = period.tracks.map((track) => ({ track, parts: [], runs: [], record: undefined }));
+  }
+
+  /** The part that some Track lacks first; the count when all are whole. */
+  get nextPart(): number {
+    return Math.min(...this.#edges.map(({ parts }) => parts.length));
+  }
+
+  /** Media time where the part ends that some Track lacks first. */
+  get nextEndMs(): number {
+    return this.#endMs(this.nextPart);
+  }
+
+  #endMs(part: number): number {
+    return partStartMs(this.period.grid, this.index, part + 1);
+  }
+
+  /** Publishes what has come from runs of this Period, newest run first, and slate for what is overdue by its end. */
+  publish(runs: readonly RunSource[], isOverdue: (endMs: number) => boolean): TimelineEvent[] {
+    const own = runs.filter((run) => {
+      const plan = run.plan();
+      return plan !== undefined && isSamePeriod(this.period, plan);
+    });
+    return this.#edges.flatMap((edge) => this.#publishTrack(edge, own, isOverdue));
+  }
+
+  #publishTrack(edge: TrackEdge, runs: readonly RunSource[], isOverdue: (endMs: number) => boolean): TimelineEvent[] {
+    const events: TimelineEvent[] = [];
+    const { grid, gen } = this.period;
+    while (edge.parts.length < grid.partsPerSegment) {
+      const place = edge.parts.length;
+      const run = runs.find((candidate) => this.#continues(edge, candidate));
+      const live = run?.parts.get(this.index)?.get(edge.track.id)?.get(place);
+      const endMs = this.#endMs(place);
+      if (live === undefined && !isOverdue(endMs) && !this.#isLeftToSlate(edge, place)) break;
+      const part = live ?? this.#slatePart(edge.track, place);
+      edge.parts.push(part);
+      edge.runs.push(live === undefined ? undefined : run);
+      const { id: track, kind: trackKind } = edge.track;
+      events.push({ kind: 'part', track, trackKind, gen, number: this.number, part, endMs });
+    }
+    if (edge.parts.length === grid.partsPerSegment && edge.record === undefined) {
+      const assembled = assembledOf(grid, this.index, edge);
+      edge.record = recordOf(assembled, this.number, gen);
+      events.push(segmentEvent(edge.track, edge.record, assembled));
+    }
+    return events;
+  }
+
+  /** The run has the next part, and it follows from the one before: from the same run, or independent of it. */
+  #continues({ track, parts, runs }: TrackEdge, run: RunSource): boolean {
+    const next = run.parts.get(this.index)?.get(track.id)?.get(parts.length);
+    return next !== undefined && (next.isIndependent || (parts.length > 0 && runs.at(-1) === run));
+  }
+
+  /** Sound that the run of the picture does not deliver need not be waited for. */
+  #isLeftToSlate({ track }: TrackEdge, place: number): boolean {
+    const picture = this.#edges.find((edge) => edge.track.kind === 'video');
+    const run = picture?.runs[place];
+    return run !== undefined && !run.delivers.has(track.id);
+  }
+
+  #slatePart(track: Track, place: number): AssembledPart {
+    const part = this.#filler.slate.segment(track.id, this.index).parts[place];
+    if (part === undefined) throw new RangeError(`the slate has no part ${place} for ${track.id}`);
+    return { ...part, index: this.index, part: place, source: 'slate' };
+  }
+
+  /** undefined while nothing is published. */
+  snapshot(): OpenSegment | undefined {
+    if (this.#edges.every(({ parts }) => parts.length === 0)) return undefined;
+    const tracks = new Map(
+      this.#edges.map(({ track, parts }): [string, PartRecord[]] => [track.id, parts.map(recordOfPart)]),
+    );
+    return { number: this.number, period: this.period, tracks };
+  }
+
+  /** The records of all Tracks once each is whole. */
+  whole(): ReadonlyMap<string, SegmentRecord> | undefined {
+    const records = new Map<string, SegmentRecord>();
+    for (const { track, record } of this.#edges) {
+      if (record === undefined) return undefined;
+      records.set(track.id, record);
+    }
+    return records;
+  }
+}
+
+function recordOfPart({ durationTicks, isIndependent, sizeBytes }: AssembledPart): PartRecord {
+  return { durationTicks, isIndependent, sizeBytes };
+}
+
+function assembledOf(grid: Grid, index: number, { track, parts }: TrackEdge): AssembledSegment {
+  const isVideo = track.kind === 'video';
+  const start = (at: number): number => (isVideo ? videoStartTicks(grid, at) : audioStart(grid, at));
+  return {
+    index,
+    startTicks: start(index),
+    durationTicks: start(index + 1) - start(index),
+    timescale: isVideo ? grid.videoTimescale : AUDIO_RATE,
+    source: parts.some(({ source }) => source === 'live') ? 'live' : 'slate',
+    parts,
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * What the timeline says has happened, as data; the caller acts on it, in order.
+ * It never holds what was said. Invariant: a part comes before its Segment, a Track's Segments before their `committed`.
+ */
+import type { AssembledPart, AssembledSegment, CommittedSegment, Period, SegmentRecord, Track } from './model.ts';
+
+export type TimelineEvent =
+  | { readonly kind: 'period'; readonly period: Period }
+  /** Published before its Segment is whole. */
+  | {
+      readonly kind: 'part';
+      readonly track: string;
+      readonly trackKind: 'video' | 'audio';
+      readonly gen: string;
+      readonly number: number;
+      readonly part: AssembledPart;
+      /** Media time of its end, UTC ms. */
+      readonly endMs: number;
+    }
+  | {
+      readonly kind: 'segment';
+      readonly track: string;
+      readonly trackKind: 'video' | 'audio';
+      readonly record: SegmentRecord;
+      readonly parts: readonly Buffer[];
+    }
+  /** After the `segment` events of all its Tracks. */
+  | { readonly kind: 'committed'; readonly segment: CommittedSegment }
+  | {
+      readonly kind: 'evicted';
+      readonly gen: string;
+      readonly belowNumber: number;
+    }
+  | { readonly kind: 'generation-gone'; readonly gen: string };
+
+export function segmentEvent(track: Track, record: SegmentRecord, assembled: AssembledSegment): TimelineEvent {
+  const parts = assembled.parts.map((part) => part.bytes);
+  return { kind: 'segment', track: track.id, trackKind: track.kind, record, parts };
+}
+
+export function recordOf(assembled: AssembledSegment, number: number, gen: string): SegmentRecord {
+  const { startTicks, durationTicks, timescale, source } = assembled;
+  const parts = assembled.parts.map(({ durationTicks, isIndependent, sizeBytes }) => ({
+    durationTicks,
+    isIndependent,
+    sizeBytes,
+  }));
+  const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+  return { number, gen, startTicks, durationTicks, timescale, source, parts, sizeBytes };
+}
