@@ -51,14 +51,14 @@ export function frameTicksOf(grid: Grid): number {
   return grid.segmentTicks / grid.segmentFrames;
 }
 
-/** Part `part` of the run's `n`-th Segment, with times from the run's zero. */
-export function videoFragment(grid: Grid, n: number, part: number, fill = 7): Fragment {
+/** Part `part` of the run's `n`-th Segment, with times from the run's zero; the first begins with an IDR picture. */
+export function videoFragment(grid: Grid, n: number, part: number, fill = 7, isIndependent = part === 0): Fragment {
   const frames = grid.segmentFrames / grid.partsPerSegment;
   const durationTicks = frameTicksOf(grid);
   const samples = Array.from({ length: frames }, (_, i) => ({
     durationTicks,
     sizeBytes: 2,
-    flags: part === 0 && i === 0 ? SYNC : NON_SYNC,
+    flags: isIndependent && i === 0 ? SYNC : NON_SYNC,
     compositionOffsetTicks: 0,
   }));
   const bytes = writeFragment({
@@ -90,7 +90,7 @@ export function audioFragment(grid: Grid, origin: number, unit: number): Fragmen
   return readFragment(bytes, fakeInit('audio', 48_000));
 }
 
-export function fakeSlate(grid: Grid, tracks: readonly Track[]): Slate {
+export function fakeSlate(grid: Grid, tracks: readonly Track[], hasIndependentParts = false): Slate {
   const result = makeSlate(
     grid,
     tracks.map((track) => ({
@@ -99,7 +99,9 @@ export function fakeSlate(grid: Grid, tracks: readonly Track[]): Slate {
       frameTicks: track.kind === 'video' ? frameTicksOf(grid) : undefined,
       fragments:
         track.kind === 'video'
-          ? Array.from({ length: grid.partsPerSegment }, (_, part) => videoFragment(grid, 0, part, 0))
+          ? Array.from({ length: grid.partsPerSegment }, (_, part) =>
+              videoFragment(grid, 0, part, 0, hasIndependentParts || part === 0),
+            )
           : Array.from({ length: 10 }, (_, unit) => audioFragment(grid, 0, unit)),
     })),
   );

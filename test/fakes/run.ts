@@ -1,6 +1,13 @@
 /** A RunSource fed by hand: whole Segments of made-up media for the timeline's tests. It never encodes. */
 
-import { audioStart, type Grid, videoStartTicks } from '../../src/package/grid.ts';
+import {
+  AUDIO_UNIT,
+  audioPartStart,
+  audioStart,
+  type Grid,
+  videoPartTicks,
+  videoStartTicks,
+} from '../../src/package/grid.ts';
 import type { AssembledSegment } from '../../src/package/model.ts';
 import type { PeriodPlan } from '../../src/package/period-plan.ts';
 import type { RunSource } from '../../src/package/run-source.ts';
@@ -36,4 +43,33 @@ export function deliver(run: RunSource, grid: Grid, index: number, tracks: reado
   const existing = run.segments.get(index) ?? new Map<string, AssembledSegment>();
   for (const track of tracks) existing.set(track, liveSegment(grid, track, index, run.id));
   run.segments.set(index, existing);
+}
+
+/** Gives the run one part of the named Tracks; only the first of a Segment is independent unless said otherwise (sound always is). */
+export function deliverPart(
+  run: RunSource,
+  grid: Grid,
+  index: number,
+  part: number,
+  tracks: readonly string[],
+  isIndependent = part === 0,
+): void {
+  const atIndex = run.parts.get(index) ?? new Map();
+  run.parts.set(index, atIndex);
+  for (const track of tracks) {
+    const isVideo = !track.startsWith('a');
+    const units = (audioPartStart(grid, index, part + 1) - audioPartStart(grid, index, part)) / AUDIO_UNIT;
+    const bytes = Buffer.from(`${run.id} ${track} ${index}.${part} `);
+    const ofTrack = atIndex.get(track) ?? new Map();
+    atIndex.set(track, ofTrack);
+    ofTrack.set(part, {
+      index,
+      part,
+      source: 'live',
+      durationTicks: isVideo ? videoPartTicks(grid) : units * AUDIO_UNIT,
+      isIndependent: isIndependent || !isVideo,
+      sizeBytes: bytes.length,
+      bytes,
+    });
+  }
 }
