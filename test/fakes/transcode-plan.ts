@@ -1,5 +1,5 @@
 /** Ladders, grids and plans for encoder tests, with only what a test wants to say about them. */
-import type { Ladder, LadderVideo } from '../../src/config/model.ts';
+import type { Ladder, LadderVideo, Latency } from '../../src/config/model.ts';
 import type { FrameRate } from '../../src/system/frame-rate.ts';
 import { framesPerSecond } from '../../src/system/frame-rate.ts';
 import type { EncodeGrid, PlanSource, TranscodePlan } from '../../src/transcode/model.ts';
@@ -63,8 +63,8 @@ export function sourceOf(width: number, height: number, frameRate: FrameRate): P
   return { width, height, frameRate };
 }
 
-export function planOf(ladder: Ladder, source: PlanSource): TranscodePlan {
-  const result = makePlan({ ladder, grid: gridOf(source.frameRate), source, sourceKnown: true });
+export function planOf(ladder: Ladder, source: PlanSource, latency: Latency = 'normal'): TranscodePlan {
+  const result = makePlan({ ladder, grid: gridOf(source.frameRate), latency, source, sourceKnown: true });
   if (result.kind === 'bad') throw new Error(result.reason);
   return result.plan;
 }

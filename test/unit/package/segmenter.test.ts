@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { readFragment } from '../../../src/cmaf/isobmff/fragment.ts';
-import { AUDIO_UNIT, audioStart, makeGrid, videoStartTicks } from '../../../src/package/grid.ts';
+import {
+  AUDIO_UNIT,
+  audioOffset,
+  audioPartStart,
+  audioStart,
+  makeGrid,
+  videoStartTicks,
+} from '../../../src/package/grid.ts';
 import { audioSegmenter, type SegmenterEvent, videoSegmenter } from '../../../src/package/segmenter.ts';
 import { audioFragment, fakeInit, frameTicksOf, videoFragment } from '../../fakes/media.ts';
 
@@ -149,5 +156,46 @@ describe('the audio segmenter', () => {
     const fragment = audioFragment(grid, ORIGIN, 0);
     const samples = fragment.samples.map((sample) => ({ ...sample, durationTicks: 960 }));
     expect(segmenter.push({ ...fragment, samples })).toMatchObject([{ kind: 'dropped', reason: 'off-grid' }]);
+  });
+});
+
+describe('a run that begins in the middle of a Segment', () => {
+  const MIDDLE = { index: ORIGIN, part: 3 };
+  const said = (events: readonly SegmenterEvent[]) =>
+    events.map((event) => (event.kind === 'part' ? `${event.part.index - ORIGIN}.${event.part.part}` : event.kind));
+
+  test('gives the parts that are left of it, and whole Segments from the next on', () => {
+    const segmenter = videoSegmenter(grid, MIDDLE, frameTicksOf(grid));
+    const shifted = (n: number, part: number) => {
+      const fragment = videoFragment(grid, n, part, 7, n === 0 ? part === 3 : part === 0);
+      return { ...fragment, decodeTicks: fragment.decodeTicks - 3 * 12012 };
+    };
+    const first = [3, 4].flatMap((part) => segmenter.push(shifted(0, part)));
+    expect(said(first)).toEqual(['0.3', '0.4']);
+    expect(first.map((event) => event.kind === 'part' && event.part.isIndependent)).toEqual([true, false]);
+    const second = parts(1).flatMap((part) => segmenter.push(shifted(1, part)));
+    expect(said(second)).toEqual(['1.0', '1.1', '1.2', '1.3', '1.4', 'segment']);
+    const part = first[0]?.kind === 'part' ? first[0].part : undefined;
+    expect(readFragment(part!.bytes, fakeInit('video', 30000)).decodeTicks).toBe(ORIGIN * 60060 + 3 * 12012);
+  });
+
+  test('must begin with an IDR picture, or nothing of the Segment comes (ISO/IEC 23000-19 7.3.2.3)', () => {
+    const segmenter = videoSegmenter(grid, MIDDLE, frameTicksOf(grid));
+    expect(segmenter.push(videoFragment(grid, 0, 0, 7, false))).toMatchObject([{ reason: 'not-independent' }]);
+  });
+
+  test('sound: on the absolute grid of access units, also where a part begins between two samples', () => {
+    const offset = audioOffset(grid, MIDDLE.index, MIDDLE.part);
+    const segmenter = audioSegmenter(grid, MIDDLE);
+    const unit = (n: number) => {
+      const fragment = audioFragment(grid, ORIGIN, n);
+      return { ...fragment, decodeTicks: offset + n * AUDIO_UNIT };
+    };
+    const events = Array.from({ length: 60 }, (_, n) => n - 1).flatMap((n) => segmenter.push(unit(n)));
+    expect(said(events).slice(0, 4)).toEqual(['dropped', '0.3', '0.4', '1.0']);
+    const part = events[1]?.kind === 'part' ? events[1].part : undefined;
+    const { decodeTicks } = readFragment(part!.bytes, fakeInit('audio', 48_000));
+    expect(decodeTicks).toBe(audioPartStart(grid, ORIGIN, 3));
+    expect(part!.durationTicks).toBe(audioPartStart(grid, ORIGIN, 4) - audioPartStart(grid, ORIGIN, 3));
   });
 });

@@ -52,6 +52,11 @@ describe('the arguments of a worker', () => {
     await golden(worker(plan, { trimMs: 2800, audioOffsetSamples: 512 }), 'worker-trim');
   });
 
+  it('are the golden ones where parts are published: keyframes at each part until the first Segment ends', async () => {
+    const plan = planOf(LADDER, sourceOf(1920, 1080, rate(50)), 'low');
+    await golden(worker(plan, { trimMs: 2800, audioOffsetSamples: 512 }), 'worker-low-trim');
+  });
+
   it('are the golden ones for a later feed of another shape and rate', async () => {
     const source = sourceOf(720, 576, rate(50));
     const plan = conformPlan(planOf(LADDER, sourceOf(1920, 1080, rate(25))), source);
@@ -103,6 +108,14 @@ describe('the arguments of the slate', () => {
   it('are the golden ones', async () => {
     const plan = planOf(LADDER, sourceOf(1920, 1080, rate(50)));
     await golden(slateCommand({ plan, urlOf, headers: HEADERS, picture: { width: 1280, height: 720 } }), 'slate-50');
+  });
+
+  it('is the golden one where parts are published: each of its parts begins with an IDR picture', async () => {
+    const plan = planOf(LADDER, sourceOf(1920, 1080, rate(50)), 'low');
+    await golden(
+      slateCommand({ plan, urlOf, headers: HEADERS, picture: { width: 1280, height: 720 } }),
+      'slate-low-50',
+    );
   });
 
   it('have the encoder of the worker, option by option', () => {
