@@ -132,7 +132,11 @@ async function openIngest(
     ...settings.rtmp,
     limits: rtmpLimitsOf(settings.rtmp.limits),
     tls,
-    keys: settings.channels.map(({ id, keys }) => ({ channel: id, secrets: keys.map(({ secret }) => secret) })),
+    keys: settings.channels.map(({ id, keys, takeover }) => ({
+      channel: id,
+      secrets: keys.map(({ secret }) => secret),
+      replaces: takeover === 'replace',
+    })),
     log,
     clock,
     metrics,
@@ -163,7 +167,7 @@ async function closeChannels(channels: ReadonlyMap<string, Channel>): Promise<vo
 }
 
 function deliver(feed: Feed, channel: Channel | undefined): void {
-  if (channel === undefined || channel.isPublishing) feed.close('the channel has a publisher');
+  if (channel === undefined || !channel.takesPublish) feed.close('the channel has a publisher');
   else channel.publish(feed);
 }
 

@@ -88,14 +88,17 @@ export class Channel implements ChannelView {
     this.#slates.want(choice.plan, false);
   }
 
-  /** True while a publisher is in: another one is refused (takeover: refuse). */
-  get isPublishing(): boolean {
-    return this.#feed !== undefined;
+  /** False while a publisher is in, who must not be replaced. */
+  get takesPublish(): boolean {
+    return this.#feed === undefined || this.#parts.settings.takeover === 'replace';
   }
 
   /** A publish that the gate has let in. */
   publish(feed: Feed): void {
+    const replaced = this.#feed;
     this.#feed = feed;
+    // Its end may be told after this; it is no longer ours then.
+    replaced?.close('another publisher with the key took over');
     this.#parts.log.info({ publish: feed.identity.id, address: feed.identity.address }, 'publisher in');
     this.#parts.metrics.publishes.inc({ channel: this.id });
     tellAdvice(feed, this.#parts);

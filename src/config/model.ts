@@ -66,7 +66,7 @@ export interface ChannelSettings {
   /** The whole time-shift window, listed by the dvr playlists. */
   readonly windowMs: number;
   readonly whenAbsent: 'slate';
-  readonly takeover: 'refuse';
+  readonly takeover: 'refuse' | 'replace';
   /** A publisher gone for less keeps its worker. */
   readonly reconnectGraceMs: number;
 }

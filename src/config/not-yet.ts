@@ -30,7 +30,6 @@ const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
 
 const PLANNED_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   whenAbsent: { gap: 'whenAbsent: gap; today it is slate' },
-  takeover: { replace: 'takeover: replace; today it is refuse' },
 };
 
 /** `not yet: ...` for a key or value that is planned, by its path in the settings file. */

@@ -122,7 +122,7 @@ const channelSchema = z
     latency: z.enum(['normal', 'low', 'ultra']).default('normal'),
     window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '2m').prefault('2m'),
     whenAbsent: z.enum(['slate']).default('slate'),
-    takeover: z.enum(['refuse']).default('refuse'),
+    takeover: z.enum(['refuse', 'replace']).default('refuse'),
     reconnectGrace: duration(0, 10_000, '2s').prefault('2s'),
   })
   .meta({ title: 'a mapping such as { ladder: two-core }' });

@@ -19,6 +19,7 @@ const FEED_ENDS: Readonly<Record<PublishEndReason, FeedEnd>> = {
   closed: 'closed',
   idle: 'idle',
   protocol: 'protocol',
+  replaced: 'replaced',
   'slow-consumer': 'closed',
 };
 

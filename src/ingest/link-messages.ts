@@ -19,7 +19,7 @@ const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-const PUBLISH_END_REASONS = ['publisher-gone', 'closed', 'idle', 'protocol', 'slow-consumer'] as const;
+const PUBLISH_END_REASONS = ['publisher-gone', 'closed', 'idle', 'protocol', 'replaced', 'slow-consumer'] as const;
 export type PublishEndReason = (typeof PUBLISH_END_REASONS)[number];
 
 /** Reasons become labels of metrics, so there are these and no others. */

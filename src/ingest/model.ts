@@ -41,7 +41,8 @@ export interface PublishIdentity {
   readonly startedMs: number;
 }
 
-export type FeedEnd = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'child-exited';
+/** replaced: another publisher with the key took over. */
+export type FeedEnd = 'publisher-gone' | 'closed' | 'idle' | 'protocol' | 'replaced' | 'child-exited';
 
 /** A keyframe of the ring, on the publisher's own clock and on ours. */
 export interface SourceKeyframe {
@@ -130,6 +131,8 @@ export interface Feed {
 export interface ChannelKeys {
   readonly channel: string;
   readonly secrets: readonly string[];
+  /** Who comes with a right key replaces who is in; else is refused while somebody is. */
+  readonly replaces?: boolean;
 }
 
 export interface RtmpIngest {

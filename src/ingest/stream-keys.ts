@@ -12,11 +12,13 @@ export interface KeyTable {
   readonly entries: readonly {
     readonly channel: string;
     readonly hash: string;
+    /** A second publisher replaces the first. */
+    readonly replaces: boolean;
   }[];
 }
 
 export type KeyVerdict =
-  | { readonly kind: 'admitted'; readonly channel: string }
+  | { readonly kind: 'admitted'; readonly channel: string; readonly replaces: boolean }
   | {
       readonly kind: 'refused';
       readonly reason: 'no-key' | 'wrong-key' | 'ambiguous-key';
@@ -28,8 +30,8 @@ function hashOf(salt: string, secret: string): string {
 
 /** `salt` is fresh randomness of the caller; empty secrets are left out. */
 export function hashKeys(keys: readonly ChannelKeys[], salt: string): KeyTable {
-  const entries = keys.flatMap(({ channel, secrets }) =>
-    secrets.filter((secret) => secret !== '').map((secret) => ({ channel, hash: hashOf(salt, secret) })),
+  const entries = keys.flatMap(({ channel, secrets, replaces = false }) =>
+    secrets.filter((secret) => secret !== '').map((secret) => ({ channel, hash: hashOf(salt, secret), replaces })),
   );
   return { salt, entries };
 }
@@ -62,12 +64,17 @@ export function admitStreamName(table: KeyTable, streamName: string): KeyVerdict
     const channels = [...channelsOf(table, streamName)];
     const [only] = channels;
     if (channels.length > 1) return { kind: 'refused', reason: 'ambiguous-key' };
-    if (only !== undefined) return { kind: 'admitted', channel: only };
+    if (only !== undefined) return admitted(table, only);
     return { kind: 'refused', reason: 'no-key' };
   }
   const channel = streamName.slice(0, question);
   const secret = field.slice('key='.length);
   const plain = channelsOf(table, secret).has(channel);
   const decoded = channelsOf(table, percentDecoded(secret)).has(channel);
-  return plain || decoded ? { kind: 'admitted', channel } : { kind: 'refused', reason: 'wrong-key' };
+  return plain || decoded ? admitted(table, channel) : { kind: 'refused', reason: 'wrong-key' };
+}
+
+function admitted(table: KeyTable, channel: string): KeyVerdict {
+  const replaces = table.entries.some((entry) => entry.channel === channel && entry.replaces);
+  return { kind: 'admitted', channel, replaces };
 }

@@ -1,6 +1,6 @@
 /**
  * The RTMP port: our own net.Server, which lets connections and publishes in and counts what it turns away.
- * It never keeps anything for a name that was refused. Invariant: one publisher per channel, decided before Start.
+ * It never keeps anything for a name that was refused. Invariant: one publisher per channel, decided before Start: the first, or where settings say so the last.
  */
 import { constants } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -112,7 +112,9 @@ export class Gate implements SessionHost {
       return verdict;
     }
     const { channel } = verdict;
-    if (this.#publishes.has(channel)) return { kind: 'refused', reason: 'already-publishing' };
+    const known = this.#publishes.get(channel);
+    if (known !== undefined && !verdict.replaces) return { kind: 'refused', reason: 'already-publishing' };
+    known?.session.close('replaced', 'another publisher with the key took over');
     if (this.#publishes.size >= this.#limits.maxNames) return { kind: 'refused', reason: 'too-many-names' };
     const id = randomId();
     this.#publishes.set(channel, { id, channel, session });

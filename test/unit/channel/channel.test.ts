@@ -159,7 +159,7 @@ describe('a publish', () => {
     });
     expect(it.status.encoder).toEqual({ pid: 4001, fps: 0, speed: undefined });
     expect(it.status.tracks.map(({ id }) => id)).toEqual(['v720', 'v360', 'a']);
-    expect(it.channel.isPublishing).toBe(true);
+    expect(it.channel.takesPublish).toBe(false);
   });
 
   test('without video is refused after 10 s, with what to do', async () => {
@@ -233,7 +233,7 @@ describe('a publisher that goes', () => {
   test('and is back unchanged within the grace keeps its encoder', async () => {
     const { it, feed, worker } = await live();
     feed.end();
-    expect(it.channel.isPublishing).toBe(false);
+    expect(it.channel.takesPublish).toBe(true);
     expect(it.status.publisher).toBeUndefined();
     it.clock.advance(1900);
     const again = it.publish();
@@ -244,6 +244,24 @@ describe('a publisher that goes', () => {
     it.clock.advance(10_000);
     expect(worker.inputEnded).toBe(false);
     expect(it.log.saying('publisher is back; its worker goes on')).toHaveLength(1);
+  });
+
+  test('because another takes over (takeover: replace): the first is closed, the encoder goes on, its late end changes nothing', async () => {
+    const it = new ChannelWorld({ settings: { takeover: 'replace' } });
+    await it.open();
+    const first = it.publish();
+    first.announce();
+    const worker = it.startWorker();
+    it.deliver(worker, 0);
+    expect(it.channel.takesPublish).toBe(true);
+    const second = it.publish();
+    expect(first.closed).toEqual(['another publisher with the key took over']);
+    first.end('replaced');
+    second.announce();
+    second.send(Buffer.from('second'));
+    expect(worker.written).toContain('second');
+    expect(it.workers).toHaveLength(1);
+    expect(it.status.publisher).toBeDefined();
   });
 
   test('and is back with other headers gets an encoder of its own', async () => {
@@ -297,7 +315,7 @@ describe('a publisher that goes', () => {
     second.announce();
     feed.end();
     it.clock.advance(5000);
-    expect(it.channel.isPublishing).toBe(true);
+    expect(it.channel.takesPublish).toBe(false);
     expect(worker.inputEnded).toBe(false);
   });
 });

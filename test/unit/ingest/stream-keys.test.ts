@@ -13,13 +13,17 @@ const table = hashKeys(
 
 describe('admitStreamName', () => {
   it.each(['match?key=alpha', 'match?key=second', 'match?x=1&key=alpha'])('admits %s', (name) => {
-    expect(admitStreamName(table, name)).toEqual({ kind: 'admitted', channel: 'match' });
+    expect(admitStreamName(table, name)).toEqual({ kind: 'admitted', channel: 'match', replaces: false });
   });
 
   it('admits the bare secret where it names one channel, and refuses it where it names two', () => {
-    expect(admitStreamName(table, 'beta')).toEqual({ kind: 'admitted', channel: 'studio' });
+    expect(admitStreamName(table, 'beta')).toEqual({ kind: 'admitted', channel: 'studio', replaces: false });
     expect(admitStreamName(table, 'shared')).toEqual({ kind: 'refused', reason: 'ambiguous-key' });
-    expect(admitStreamName(table, 'backup?key=shared')).toEqual({ kind: 'admitted', channel: 'backup' });
+    expect(admitStreamName(table, 'backup?key=shared')).toEqual({
+      kind: 'admitted',
+      channel: 'backup',
+      replaces: false,
+    });
   });
 
   it('takes a secret plain and percent-encoded', () => {
