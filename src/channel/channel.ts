@@ -56,6 +56,7 @@ export class Channel implements ChannelView {
   #lastFeedMs = 0;
   #runCount = 0;
   #cancelGrace: () => void = () => undefined;
+  #cancelAbsence: () => void = () => undefined;
 
   constructor(parts: ChannelParts) {
     const { settings } = parts;
@@ -63,6 +64,7 @@ export class Channel implements ChannelView {
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
     this.#onAir = new OnAir(this.#parts, {
+      isWanted: () => this.#feed !== undefined,
       lastHeardMs: () => this.#lastHeardMs(),
       plan: () => this.#plan,
       onCommitted: (segment) => this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment'),
@@ -95,6 +97,7 @@ export class Channel implements ChannelView {
 
   /** A publish that the gate has let in. */
   publish(feed: Feed): void {
+    this.#cancelAbsence();
     const replaced = this.#feed;
     this.#feed = feed;
     // Its end may be told after this; it is no longer ours then.
@@ -162,6 +165,7 @@ export class Channel implements ChannelView {
     this.#plan = plan;
     judgeAgainst(plan.plan, feed);
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
+    if (this.#onAir.timeline.isEnded) this.#onAir.reopen(plan);
     this.#to('publish-in');
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
@@ -242,6 +246,13 @@ export class Channel implements ChannelView {
     this.#cancelGrace();
     this.#endWorker();
     this.#to('publish-out');
+    const { clock, settings } = this.#parts;
+    if (settings.absentTimeoutMs === undefined || this.#state === 'closed') return;
+    this.#cancelAbsence();
+    this.#cancelAbsence = clock.after(settings.absentTimeoutMs, () => {
+      this.#to('absent-too-long');
+      if (this.#state === 'ended') this.#onAir.end();
+    });
   }
 
   #slateReady(plan: PlanInUse, slate: Slate): void {

@@ -25,6 +25,8 @@ import type { MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
 export interface OnAirListener {
   /** UTC ms of the last thing that came from the publisher who is in. */
   lastHeardMs(): number | undefined;
+  /** A publisher is in. */
+  isWanted(): boolean;
   /** The plan whose slate a window made anew begins with. */
   plan(): PlanInUse | undefined;
   onCommitted(segment: CommittedSegment): void;
@@ -80,18 +82,44 @@ export class OnAir {
     const filler = slatePlan(plan.grid, plan.facts, slate);
     // The assumed plan was wrong and nobody has watched yet: nothing has to be declared, the window is made anew.
     const isWrong = this.timeline.presentation().segments.some(({ period }) => !isSamePeriod(period, filler));
+    if (this.timeline.isEnded) {
+      if (this.#listener.isWanted()) this.reopen({ ...plan, slate });
+      return false;
+    }
     if (this.isOpen && (this.#isShown || !isWrong)) {
       this.timeline.setSlate(slate);
       this.advance();
       return false;
     }
     if (this.isOpen) this.#forgetWindow(nowMs);
+    this.#guarded(() => this.timeline.open(filler, nowMs));
+    return true;
+  }
+
+  /** The lists become final (RFC 8216bis 4.4.3.4); whoever waits asks again and gets them. */
+  end(): void {
+    this.#guarded((nowMs) => this.timeline.end(nowMs));
+    this.#cancelTimer();
+    this.#ready.tell('all');
+  }
+
+  /** Another presentation after an end, on slate. False while this plan has no slate yet. */
+  reopen(plan: PlanInUse): boolean {
+    const { slate } = plan;
+    if (slate === undefined) return false;
+    this.#guarded((nowMs) => this.timeline.open(slatePlan(plan.grid, plan.facts, slate), nowMs));
+    this.advance();
+    return true;
+  }
+
+  /** Carries out what a step of the timeline says; a broken invariant ends here. */
+  #guarded(step: (nowMs: number) => TimelineEvent[]): void {
+    const nowMs = this.#parts.clock.nowMs();
     try {
-      this.#carryOut(this.timeline.open(filler, nowMs), nowMs);
+      this.#carryOut(step(nowMs), nowMs);
     } catch (thrown) {
       this.#failed(thrown, nowMs);
     }
-    return true;
   }
 
   join(run: RunSource): void {
@@ -113,11 +141,7 @@ export class OnAir {
     const nowMs = clock.nowMs();
     const heardMs = this.#listener.lastHeardMs();
     if (heardMs !== undefined) this.timeline.heard(heardMs);
-    try {
-      this.#carryOut(this.timeline.advance(nowMs), nowMs);
-    } catch (thrown) {
-      this.#failed(thrown, nowMs);
-    }
+    this.#guarded(() => this.timeline.advance(nowMs));
     this.#cancelTimer();
     const { deadlineMs } = this.timeline;
     // While a slate is missing the deadline is in the past: its arrival, or whole media, calls again.

@@ -31,7 +31,9 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
     id: facts.id,
     state: facts.state,
     onAir: newest === undefined ? 'starting' : newest.source,
-    fresh: edgeMs !== undefined && segmentMs !== undefined && nowMs - edgeMs < 2 * segmentMs + 1000,
+    // What has ended is as new as it will be.
+    fresh:
+      timeline.isEnded || (edgeMs !== undefined && segmentMs !== undefined && nowMs - edgeMs < 2 * segmentMs + 1000),
     newestNumber: newest?.number,
     newestEndMs: edgeMs,
     windowBytes: facts.store.bytes,

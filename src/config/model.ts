@@ -69,6 +69,8 @@ export interface ChannelSettings {
   readonly takeover: 'refuse' | 'replace';
   /** A publisher gone for less keeps its worker. */
   readonly reconnectGraceMs: number;
+  /** Without a publisher for so long the presentation ends, until the next publish; undefined: never. */
+  readonly absentTimeoutMs: number | undefined;
 }
 
 export interface Listen {

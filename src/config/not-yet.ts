@@ -20,7 +20,6 @@ const PLANNED_IN_LISTEN: Readonly<Record<string, string>> = {
 };
 
 const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
-  absentTimeout: 'absentTimeout; a channel without a publisher shows its slate until the service ends',
   access: 'viewer tokens; let the CDN check them',
   captions: 'captions; those in the picture data are dropped',
   drm: 'DRM',

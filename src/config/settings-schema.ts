@@ -124,6 +124,7 @@ const channelSchema = z
     whenAbsent: z.enum(['slate']).default('slate'),
     takeover: z.enum(['refuse', 'replace']).default('refuse'),
     reconnectGrace: duration(0, 10_000, '2s').prefault('2s'),
+    absentTimeout: z.union([z.literal('never'), duration(10_000, 7 * 86_400_000, '30m')]).default('never'),
   })
   .meta({ title: 'a mapping such as { ladder: two-core }' });
 

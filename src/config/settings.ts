@@ -208,6 +208,7 @@ const DEFAULT_CHANNEL_FILE: ChannelFile = {
   whenAbsent: 'slate',
   takeover: 'refuse',
   reconnectGrace: 2000,
+  absentTimeout: 'never',
 };
 
 type FoundLadder =
@@ -238,7 +239,7 @@ function outsideProblem(source: string, text: string): Problem {
 
 function channelOf(
   id: string,
-  { keys, latency, window, whenAbsent, takeover, reconnectGrace }: ChannelFile,
+  { keys, latency, window, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
   { path, ladder }: Extract<FoundLadder, { kind: 'ok' }>,
   streamKey: string | undefined,
 ): ChannelSettings {
@@ -253,5 +254,6 @@ function channelOf(
     whenAbsent,
     takeover,
     reconnectGraceMs: reconnectGrace,
+    absentTimeoutMs: absentTimeout === 'never' ? undefined : absentTimeout,
   };
 }

@@ -5,6 +5,7 @@
  */
 import { generationOf } from './generation.ts';
 import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
+import { type Keeping, KeptSegments } from './kept-segments.ts';
 import {
   type AssembledSegment,
   type CommittedSegment,
@@ -20,12 +21,8 @@ import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
 import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
 
-export interface TimelineSettings {
+export interface TimelineSettings extends Keeping {
   readonly incarnation: string;
-  /** Listed by the DVR manifests. */
-  readonly windowMs: number;
-  /** Kept fetchable after it left every list. */
-  readonly retentionMs: number;
   /** Parts are published one by one, each as soon as it is there; else a Segment is published whole or not at all. */
   readonly publishesParts: boolean;
   /** After the end of an index (of a part, where parts are published), when what has not come is replaced by slate. */
@@ -49,7 +46,7 @@ export class Timeline {
   #period: Period | undefined;
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
   #filler: Filler | undefined;
-  #segments: CommittedSegment[] = [];
+  readonly #kept: KeptSegments;
   /** The Segment whose parts are being published; undefined while none of its parts is. */
   #edge: OpenEdge | undefined;
   #runs: RunSource[] = [];
@@ -57,12 +54,14 @@ export class Timeline {
   readonly #left = new Set<string>();
   #ordinal = 0;
   #heardMs = Number.NEGATIVE_INFINITY;
+  #isEnded = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
   #presentation: Presentation | undefined;
 
   constructor(settings: TimelineSettings) {
     this.#settings = settings;
+    this.#kept = new KeptSegments(settings);
   }
 
   get period(): Period | undefined {
@@ -71,13 +70,13 @@ export class Timeline {
 
   /** The number that is committed next. */
   get nextNumber(): number | undefined {
-    const newest = this.#segments.at(-1);
+    const newest = this.#kept.newest;
     return newest === undefined ? undefined : newest.number + 1;
   }
 
   /** Media time (UTC ms) where the next Segment begins. */
   get edgeMs(): number | undefined {
-    return this.#segments.at(-1)?.endMs;
+    return this.#kept.newest?.endMs;
   }
 
   /** Where a run begins whose first media can still go on air: the first part that is not published yet. */
@@ -91,6 +90,7 @@ export class Timeline {
 
   /** When tick must be called at the latest. */
   get deadlineMs(): number | undefined {
+    if (this.#isEnded) return undefined;
     if (this.#edge !== undefined) return this.#overdueMs(this.#edge.nextEndMs);
     const edgeMs = this.edgeMs;
     if (edgeMs === undefined || this.#period === undefined) return undefined;
@@ -114,9 +114,13 @@ export class Timeline {
     return this.#settings.publishesParts && this.#filler !== undefined ? finisherOf(this.#filler) : undefined;
   }
 
-  /** The first Period, on slate, with the past filled so that a playlist is whole at once. */
-  open(plan: PeriodPlan & { readonly slate: Slate }, nowMs: number): TimelineEvent[] {
-    if (this.#period !== undefined) throw new RangeError('the timeline is open already');
+  /**
+   * The first Period, on slate, with the past filled so that a playlist is whole at once. After an end: another one, whose
+   * lists show nothing of what ended; that stays fetchable for the window and the retention.
+   */
+  open(plan: Filler, nowMs: number): TimelineEvent[] {
+    if (this.#isEnded) this.#retire(nowMs);
+    else if (this.#period !== undefined) throw new RangeError('the timeline is open already');
     const { segmentMs } = plan.grid;
     const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
     const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
@@ -130,15 +134,22 @@ export class Timeline {
    * are given again, under another GEN.
    */
   restart(): TimelineEvent[] {
-    const gens = new Set(this.#segments.map((segment) => segment.period.gen));
     this.#restarts += 1;
     this.#period = undefined;
     this.#filler = undefined;
-    this.#segments = [];
     this.#edge = undefined;
+    this.#isEnded = false;
     this.#ordinal = 0;
     this.#presentation = undefined;
-    return [...gens].map((gen) => ({ kind: 'generation-gone', gen }));
+    return this.#kept.clear();
+  }
+
+  #retire(nowMs: number): void {
+    this.#kept.retire(nowMs);
+    this.#period = undefined;
+    this.#filler = undefined;
+    this.#isEnded = false;
+    this.#presentation = undefined;
   }
 
   /** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
@@ -168,32 +179,47 @@ export class Timeline {
   /** Commits what is whole or overdue, at most 64 indices a call; while `deadlineMs` is in the past there is more. */
   advance(nowMs: number): TimelineEvent[] {
     const events: TimelineEvent[] = [];
-    for (let made = 0; made < MAX_STEPS && this.edgeMs !== undefined; made++) {
+    for (let made = 0; made < MAX_STEPS && this.edgeMs !== undefined && !this.#isEnded; made++) {
       const step = this.#step(nowMs);
       if (step.length === 0) break;
       events.push(...step);
     }
     if (events.length > 0) {
-      events.push(...this.#evict());
+      events.push(...this.#kept.evict(nowMs));
       this.#forgetLeft();
     }
     return events;
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Nothing comes after this: an open Segment is finished with slate, and the lists say that they are final. */
+  end(nowMs: number): TimelineEvent[] {
+    const events = this.advance(nowMs);
+    const finished = this.#edge === undefined ? [] : this.#publish(this.#edge, Number.POSITIVE_INFINITY, nowMs);
+    this.#isEnded = true;
+    this.#changedMs = nowMs;
+    this.#mpdChangedMs = nowMs;
+    this.#presentation = undefined;
+    return [...events, ...finished];
+  }
+
   presentation(): Presentation {
     this.#presentation ??= {
-      segments: this.#listed(),
+      segments: this.#kept.listed(),
       open: this.#edge?.snapshot(),
       changedMs: this.#changedMs,
       mpdChangedMs: this.#mpdChangedMs,
-      ended: false,
+      ended: this.#isEnded,
     };
     return this.#presentation;
   }
 
   #step(nowMs: number): TimelineEvent[] {
     if (this.#period === undefined) return [];
-    if (this.#edge !== undefined) return this.#publish(this.#edge, nowMs);
+    if (this.#edge !== undefined) return this.#publish(this.#edge, nowMs, nowMs);
     for (const run of this.#runs) {
       const plan = run.plan();
       const step = plan === undefined ? [] : this.#stepFrom(run, plan, this.#period, nowMs);
@@ -233,11 +259,12 @@ export class Timeline {
     const period = this.#period;
     if (period === undefined) return [];
     this.#edge = new OpenEdge(period, this.nextNumber ?? period.startNumber, filler);
-    return this.#publish(this.#edge, nowMs);
+    return this.#publish(this.#edge, nowMs, nowMs);
   }
 
-  #publish(edge: OpenEdge, nowMs: number): TimelineEvent[] {
-    const events = edge.publish(this.#runs, (endMs) => nowMs >= this.#overdueMs(endMs));
+  /** What is overdue at `untilMs` becomes slate. */
+  #publish(edge: OpenEdge, untilMs: number, nowMs: number): TimelineEvent[] {
+    const events = edge.publish(this.#runs, (endMs) => untilMs >= this.#overdueMs(endMs));
     if (events.length === 0) return [];
     this.#changedMs = nowMs;
     this.#presentation = undefined;
@@ -321,38 +348,15 @@ export class Timeline {
   #commit(period: Period, number: number, tracks: ReadonlyMap<string, SegmentRecord>, nowMs: number): TimelineEvent {
     const endMs = startMsOf(period.grid, indexOf(period, number) + 1);
     const segment = { number, period, tracks, source: sourceOf(period, tracks), endMs, committedMs: nowMs };
-    this.#segments.push(segment);
+    this.#kept.push(segment);
     this.#changedMs = nowMs;
     this.#presentation = undefined;
     return { kind: 'committed', segment };
   }
 
-  #listed(): readonly CommittedSegment[] {
-    const edgeMs = this.edgeMs ?? 0;
-    return this.#segments.filter((segment) => segment.endMs > edgeMs - this.#settings.windowMs);
-  }
-
-  /** RFC 8216bis 6.2.2: a Segment stays fetchable for its duration plus that of the longest playlist that listed it. */
-  #evict(): TimelineEvent[] {
-    const keepFromMs = (this.edgeMs ?? 0) - this.#settings.windowMs - this.#settings.retentionMs;
-    const kept = this.#segments.findIndex((segment) => segment.endMs > keepFromMs);
-    if (kept <= 0) return [];
-    const removed = this.#segments.splice(0, kept);
-    const oldest = this.#segments[0];
-    if (oldest === undefined) return [];
-    const gens = new Set(removed.map((segment) => segment.period.gen));
-    return [...gens].map((gen) => {
-      const oldestOfGen = this.#segments.find((segment) => segment.period.gen === gen);
-      return oldestOfGen === undefined
-        ? { kind: 'generation-gone', gen }
-        : { kind: 'evicted', gen, belowNumber: oldestOfGen.number };
-    });
-  }
-
   /** The kept Segment of this number, also those that are in no list any more. */
   find(number: number): CommittedSegment | undefined {
-    const oldest = this.#segments[0];
-    return oldest === undefined ? undefined : this.#segments[number - oldest.number];
+    return this.#kept.find(number);
   }
 }
 

@@ -12,6 +12,7 @@ export function channelSettings(ladder: Ladder, more: Partial<ChannelSettings> =
     whenAbsent: 'slate',
     takeover: 'refuse',
     reconnectGraceMs: 2000,
+    absentTimeoutMs: undefined,
     ...more,
   };
 }

@@ -58,6 +58,7 @@ export function fakeSettings(changes: Partial<Settings> = {}): Settings {
         whenAbsent: 'slate',
         takeover: 'refuse',
         reconnectGraceMs: 2000,
+        absentTimeoutMs: undefined,
       },
     ],
     ...changes,

@@ -7,13 +7,14 @@ import {
   nextChannelState,
 } from '../../../src/channel/channel-state.ts';
 
-const STATES: readonly ChannelState[] = ['opening', 'slate', 'starting', 'live', 'recovering', 'closed'];
+const STATES: readonly ChannelState[] = ['opening', 'slate', 'starting', 'live', 'recovering', 'ended', 'closed'];
 const EVENTS: readonly ChannelEvent[] = [
   'slate-ready',
   'publish-in',
   'publish-out',
   'live-segment',
   'slate-segment',
+  'absent-too-long',
   'close',
 ];
 
@@ -27,6 +28,9 @@ const NAMED: readonly (readonly [ChannelState, ChannelEvent, ChannelState])[] = 
   ['live', 'publish-out', 'slate'],
   ['recovering', 'live-segment', 'live'],
   ['recovering', 'publish-out', 'slate'],
+  ['slate', 'absent-too-long', 'ended'],
+  ['ended', 'publish-in', 'starting'],
+  ['ended', 'close', 'closed'],
   ['opening', 'close', 'closed'],
   ['slate', 'close', 'closed'],
   ['starting', 'close', 'closed'],

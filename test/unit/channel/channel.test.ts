@@ -264,6 +264,40 @@ describe('a publisher that goes', () => {
     expect(it.status.publisher).toBeDefined();
   });
 
+  test('for longer than absentTimeout: the lists are final, and who comes back begins another presentation', async () => {
+    const it = new ChannelWorld({ settings: { absentTimeoutMs: 60_000 } });
+    await it.open();
+    const feed = it.publish();
+    feed.announce();
+    it.deliver(it.startWorker(), 0);
+    feed.end();
+    it.clock.advance(2000 + 59_000);
+    expect(it.status).toMatchObject({ state: 'slate' });
+    it.clock.advance(1000);
+    expect(it.status).toMatchObject({ state: 'ended', fresh: true });
+    expect(it.woken).toContain('all');
+    const ended = it.listed();
+    it.clock.advance(120_000);
+    expect(it.listed()).toEqual(ended);
+    it.publish().announce();
+    expect(it.status.state).toBe('starting');
+    expect(it.listed()[0]).toBeGreaterThan(ended.at(-1)!);
+  });
+
+  test('and is back before absentTimeout: nothing ends', async () => {
+    const it = new ChannelWorld({ settings: { absentTimeoutMs: 60_000 } });
+    await it.open();
+    const feed = it.publish();
+    feed.announce();
+    it.deliver(it.startWorker(), 0);
+    feed.end();
+    it.clock.advance(30_000);
+    it.publish();
+    it.clock.advance(120_000);
+    expect(it.status.state).not.toBe('ended');
+    expect(it.log.saying('channel state').filter(({ to }) => to === 'ended')).toHaveLength(0);
+  });
+
   test('and is back with other headers gets an encoder of its own', async () => {
     const { it, feed, worker } = await live();
     feed.end();

@@ -149,6 +149,44 @@ describe('a part that does not come', () => {
   });
 });
 
+describe('an end', () => {
+  test('finishes the open Segment with slate at once, and nothing comes after it', () => {
+    const { timeline, plan, next, endOf } = opened();
+    const run = fakeRun('r1', () => plan, TRACKS);
+    timeline.join(run);
+    deliverPart(run, p30, next, 0, TRACKS);
+    timeline.advance(NOW);
+    expect(timeline.presentation().ended).toBe(false);
+    const events = timeline.end(NOW);
+    expect(said(events)).toEqual([1, 2, 3, 4].map((part) => `${next}.${part} slate`));
+    expect(events.at(-1)?.kind).toBe('committed');
+    expect(timeline.presentation()).toMatchObject({ ended: true, open: undefined, changedMs: NOW });
+    expect(timeline.deadlineMs).toBeUndefined();
+    for (const part of PARTS) deliverPart(run, p30, next + 1, part, TRACKS);
+    expect(timeline.advance(endOf(next, 4) + 60_000)).toEqual([]);
+  });
+
+  test('is followed by another presentation under another GEN; what ended stays fetchable for window and retention', () => {
+    const { timeline, plan } = opened();
+    const { gen, ordinal } = timeline.period!;
+    const newest = timeline.nextNumber! - 1;
+    timeline.end(NOW);
+    const laterMs = NOW + 600_000;
+    const events = timeline.open(plan, laterMs);
+    expect(events.some(({ kind }) => kind === 'generation-gone')).toBe(false);
+    expect(timeline.period).toMatchObject({ ordinal: ordinal + 1 });
+    expect(timeline.period!.gen).not.toBe(gen);
+    const { segments, ended } = timeline.presentation();
+    expect(ended).toBe(false);
+    expect(segments.every(({ period }) => period.gen === timeline.period!.gen)).toBe(true);
+    expect(segments[0]!.number).toBeGreaterThan(newest);
+    const goneBy = (ms: number) =>
+      timeline.advance(ms).filter((event) => event.kind === 'generation-gone' && event.gen === gen);
+    expect(goneBy(laterMs + 179_000)).toHaveLength(0);
+    expect(goneBy(laterMs + 190_000)).toHaveLength(1);
+  });
+});
+
 describe('a run that takes over', () => {
   test('begins at the first part that is not published, with an INDEPENDENT part (RFC 8216bis 4.4.4.9)', () => {
     const { timeline, plan, next } = opened();

@@ -1,0 +1,83 @@
+/**
+ * The Segments that a timeline keeps: those of its lists, those that left them and stay fetchable, and what is over.
+ * It never commits. Invariant: numbers are contiguous, oldest first; what is evicted is named once, in order.
+ */
+import type { CommittedSegment } from './model.ts';
+import type { TimelineEvent } from './timeline-event.ts';
+
+export interface Keeping {
+  /** Listed by the DVR manifests. */
+  readonly windowMs: number;
+  /** Kept fetchable after it left every list. */
+  readonly retentionMs: number;
+}
+
+export class KeptSegments {
+  readonly #keeping: Keeping;
+  #segments: CommittedSegment[] = [];
+  /** Generations that ended before the current window was begun. */
+  #retired: { readonly gen: string; readonly untilMs: number }[] = [];
+
+  constructor(keeping: Keeping) {
+    this.#keeping = keeping;
+  }
+
+  get newest(): CommittedSegment | undefined {
+    return this.#segments.at(-1);
+  }
+
+  push(segment: CommittedSegment): void {
+    this.#segments.push(segment);
+  }
+
+  /** The kept Segment of this number, also those that are in no list any more. */
+  find(number: number): CommittedSegment | undefined {
+    const oldest = this.#segments[0];
+    return oldest === undefined ? undefined : this.#segments[number - oldest.number];
+  }
+
+  listed(): readonly CommittedSegment[] {
+    const edgeMs = this.newest?.endMs ?? 0;
+    return this.#segments.filter((segment) => segment.endMs > edgeMs - this.#keeping.windowMs);
+  }
+
+  /** What there is leaves the lists at once, and stays fetchable for the window and the retention. */
+  retire(nowMs: number): void {
+    const untilMs = nowMs + this.#keeping.windowMs + this.#keeping.retentionMs;
+    for (const gen of this.#gens()) this.#retired.push({ gen, untilMs });
+    this.#segments = [];
+  }
+
+  /** Forgets everything. */
+  clear(): TimelineEvent[] {
+    const gens = new Set([...this.#gens(), ...this.#retired.map(({ gen }) => gen)]);
+    this.#segments = [];
+    this.#retired = [];
+    return [...gens].map((gen) => ({ kind: 'generation-gone', gen }));
+  }
+
+  /** RFC 8216bis 6.2.2: a Segment stays fetchable for its duration plus that of the longest playlist that listed it. */
+  evict(nowMs: number): TimelineEvent[] {
+    const { windowMs, retentionMs } = this.#keeping;
+    const keepFromMs = (this.newest?.endMs ?? 0) - windowMs - retentionMs;
+    const kept = this.#segments.findIndex((segment) => segment.endMs > keepFromMs);
+    const removed = kept <= 0 ? [] : this.#segments.splice(0, kept);
+    const events = [...new Set(removed.map((segment) => segment.period.gen))].map((gen): TimelineEvent => {
+      const oldestOfGen = this.#segments.find((segment) => segment.period.gen === gen);
+      return oldestOfGen === undefined
+        ? { kind: 'generation-gone', gen }
+        : { kind: 'evicted', gen, belowNumber: oldestOfGen.number };
+    });
+    return [...events, ...this.#evictRetired(nowMs)];
+  }
+
+  #evictRetired(nowMs: number): TimelineEvent[] {
+    const over = this.#retired.filter(({ untilMs }) => untilMs <= nowMs);
+    if (over.length > 0) this.#retired = this.#retired.filter(({ untilMs }) => untilMs > nowMs);
+    return over.map(({ gen }) => ({ kind: 'generation-gone', gen }));
+  }
+
+  #gens(): Set<string> {
+    return new Set(this.#segments.map((segment) => segment.period.gen));
+  }
+}
