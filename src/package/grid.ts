@@ -137,3 +137,23 @@ export function audioOrigin(grid: Grid, index: number, part = 0): number {
 export function audioOffset(grid: Grid, index: number, part = 0): number {
   return audioPartStart(grid, index, part) - audioOrigin(grid, index, part);
 }
+
+/** Access units of the longest audio part: a stretch of L units holds floor(L) or ceil(L) starts of the 1024-sample grid. */
+function audioPartUnits(grid: Grid): number {
+  return Math.ceil(samplesPerSegment(grid) / (grid.partsPerSegment * AUDIO_UNIT));
+}
+
+/** Ticks of the longest audio part, in samples. */
+export function audioPartTicks(grid: Grid): number {
+  return audioPartUnits(grid) * AUDIO_UNIT;
+}
+
+/**
+ * PART-TARGET in seconds, one for all Tracks of a Grid: the longest part there is, rounded up to 5 decimals, so that no
+ * DURATION rounded to 5 decimals is above it (RFC 8216bis 4.4.4.9).
+ */
+export function partTargetSeconds(grid: Grid): number {
+  const video = Math.ceil((grid.segmentMs * 100) / grid.partsPerSegment);
+  const audio = Math.ceil((audioPartTicks(grid) * 1e5) / AUDIO_RATE);
+  return Math.max(video, audio) / 1e5;
+}
