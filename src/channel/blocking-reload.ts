@@ -40,7 +40,7 @@ export function blockingReload(
   { msn, part }: Pick<PlaylistDirectives, 'msn' | 'part'>,
 ): ReloadAnswer {
   const newest = presentation.segments.at(-1);
-  // "the server MUST ignore [the directives] if the Playlist contains an EXT-X-ENDLIST tag"; _HLS_skip alone blocks nothing.
+  // bis 6.2.5.2: an ended playlist ignores directives. _HLS_skip alone blocks nothing, and never does a part without a number.
   if (msn === undefined || newest === undefined || presentation.ended) return CURRENT;
   if (msn > newest.number + MSN_AHEAD)
     return { kind: 'refused', why: `_HLS_msn is more than ${MSN_AHEAD} beyond the newest Segment, ${newest.number}` };
@@ -82,7 +82,7 @@ function forPart(edge: Edge, msn: number, part: number): ReloadAnswer {
   return partsOf(edge, wanted.number) - 1 - wanted.part + published <= 1 ? EDGE : PAST;
 }
 
-/** "If the Playlist's last Segment is complete, a part index beyond its last part is that of part 0 of the next." */
+/** bis 6.2.5.2: a part beyond the last of its Segment means part 0 of the next. hls.js asks so when it has another rendition's count. */
 function nextOf(edge: Edge, number: number, part: number): { readonly number: number; readonly part: number } {
   return part < partsOf(edge, number) ? { number, part } : { number: number + 1, part: 0 };
 }

@@ -47,15 +47,13 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
         suggestedPresentationDelay: seconds(targetLatencyMs),
-        // 5.3.1.4 makes it a statement on BANDWIDTH. What the plan allows of an encoder's buffer, a second's worth, fits half a
-        // Segment; players that wait for that much before they start keep the target.
-        minBufferTime: seconds(hasParts ? segmentMs / 2 : segmentMs),
+        minBufferTime: seconds(hasParts ? leastBufferMs(segmentMs) : segmentMs),
         // An audio Segment is up to one access unit longer than the Grid's.
         maxSegmentDuration: seconds(segmentMs + Math.ceil((1024 / AUDIO_RATE) * 1000)),
       },
       [
         element('ServiceDescription', { id: 0 }, [
-          // No @max: dash.js seeks whenever it is behind that, and dies of it after holes.
+          // No @max: dash.js dies of it after holes.
           element('Latency', { referenceId: hasParts ? referenceIdOf(periods) : undefined, target: targetLatencyMs }),
           element('PlaybackRate', { min: 0.96, max: 1.04 }),
         ]),
@@ -74,6 +72,17 @@ export function mpdChangedMs(presentation: Presentation, timeShiftBufferMs: numb
   const leftAtMs = startMsOf(first.grid, first.startIndex) + keptMs(newest.period, timeShiftBufferMs);
   const pushedOut = presentation.segments.find((segment) => segment.endMs >= leftAtMs);
   return Math.max(presentation.mpdChangedMs, pushedOut?.committedMs ?? 0);
+}
+
+/** The most that a ladder may give an encoder's buffer, as time at maxrate. */
+const MOST_BUFFER_MS = 4000;
+
+/**
+ * 5.3.5.4: at @bandwidth, nothing runs dry that starts with this much. An encoder's buffer of b s on top of maxrate is declared as
+ * maxrate x (1 + b / d) for Segments of d s, so b d / (b + d) is enough; players that wait for it before they start lose no more.
+ */
+function leastBufferMs(segmentMs: number): number {
+  return Math.ceil((MOST_BUFFER_MS * segmentMs) / (MOST_BUFFER_MS + segmentMs));
 }
 
 /** A Period leaves only when wholly out of timeShiftBufferDepth + minimumUpdatePeriod. */

@@ -35,7 +35,7 @@ export interface LowLatencyWindow extends MediaWindow {
   readonly isDelta: boolean;
 }
 
-/** bis 4.4.3.8: "The Skip Boundary MUST be at least six times the Target Duration." */
+/** bis 4.4.3.8: CAN-SKIP-UNTIL is at least six target durations. */
 const SKIP_TARGETS = 6;
 /** bis 4.4.3.8: HOLD-BACK is at least three target durations; Apple HLS 14.3: PART-HOLD-BACK at least three part targets. */
 const HOLD_BACK_TARGETS = 3;
