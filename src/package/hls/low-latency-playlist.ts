@@ -15,6 +15,7 @@ import {
   partLines,
   partUri,
   recordOf,
+  secondsOf,
   segmentLine,
   targetDurationOf,
 } from './media-playlist.ts';
@@ -91,8 +92,6 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
   const { grid } = newestPeriod(presentation, newest);
   const targetDuration = targetDurationOf(first.period);
   const serverControl = serverControlOf(grid, targetDuration, window.listedMs);
-  const skipUntilMs = (serverControl.canSkipUntil ?? Number.POSITIVE_INFINITY) * 1000;
-  const boundaryMs = newest.endMs - skipUntilMs;
   return {
     listed,
     header: {
@@ -101,7 +100,7 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
       discontinuitySequence: first.period.ordinal,
       // bis 6.2.5.2: after EXT-X-ENDLIST delivery directives are ignored.
       serverControl: ended ? undefined : serverControl,
-      skipped: window.isDelta && !ended ? listed.filter(({ endMs }) => endMs <= boundaryMs).length : 0,
+      skipped: window.isDelta && !ended ? skippedOf(listed, trackId, serverControl.canSkipUntil) : 0,
     },
     // Strictly: with the Segment at the edge that is two whole ones. hls-parser counts Segments and refuses a fourth with parts.
     withPartsFromMs: ended
@@ -111,6 +110,22 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
     open: ended ? undefined : openLine(presentation, trackId, newest),
     reports: ended ? [] : reportLines(presentation, trackId, newest),
   };
+}
+
+/**
+ * bis 4.4.5.2: a delta update skips what is farther than CAN-SKIP-UNTIL from the end of the newest whole Segment, as clients add it
+ * up. Six audio Segments of 2 s may be some ms shorter than 12 s, then seven stay.
+ */
+function skippedOf(listed: readonly CommittedSegment[], trackId: string, untilSeconds: number | undefined): number {
+  if (untilSeconds === undefined) return 0;
+  let seconds = 0;
+  const last = listed.findLastIndex((segment) => {
+    const isSkipped = seconds >= untilSeconds - 1e-9;
+    const { durationTicks, timescale } = recordOf(segment, trackId);
+    seconds += secondsOf(durationTicks, timescale);
+    return isSkipped;
+  });
+  return last + 1;
 }
 
 function newestPeriod({ open }: Presentation, newest: CommittedSegment): Period {

@@ -267,6 +267,18 @@ describe('delta updates', () => {
     }
   });
 
+  test.each(TRACKS)(
+    '%s: what stays is never shorter than CAN-SKIP-UNTIL, and what is skipped is all beyond it',
+    (track) => {
+      for (let i = 0, at = world; i < 4; i++, at = at.later()) {
+        const read = readPlaylist(textOf(at.withOpen(1), track, DELTA));
+        const listedS = read.segments.reduce((sum, segment) => sum + segment.durationS!, 0);
+        expect(listedS).toBeGreaterThanOrEqual(12 - 1e-9);
+        expect(listedS - read.segments[0]!.durationS!).toBeLessThan(12 - 1e-9);
+      }
+    },
+  );
+
   test('version 9, the sequence numbers of the full playlist (RFC 8216bis section 8, 6.2.5.1)', () => {
     expect(linesOf(delta, '#EXT-X-VERSION')).toEqual(['#EXT-X-VERSION:9']);
     expect(linesOf(full, '#EXT-X-VERSION')).toEqual(['#EXT-X-VERSION:6']);
