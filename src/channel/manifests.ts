@@ -22,7 +22,7 @@ export interface ManifestSettings {
 }
 
 /** How a text is asked for. */
-export interface TextOptions {
+interface TextOptions {
   /** `_HLS_skip`, as YES or v2: there are no EXT-X-DATERANGEs, so both are the same. Counts for `hls-media` with parts. */
   readonly isDelta: boolean;
 }

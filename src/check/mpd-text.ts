@@ -37,7 +37,7 @@ export interface UtcTiming {
   readonly value: string;
 }
 
-export interface ProducerReference {
+interface ProducerReference {
   readonly attributes: Attributes;
   readonly utcTimings: readonly UtcTiming[];
 }

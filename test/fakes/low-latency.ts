@@ -34,7 +34,8 @@ export function lowLatencyWorld(grid: Grid, trackIds: readonly string[], listedM
   const tracks = trackIds.map((id) => fakeTrack(id, grid));
   const slate = fakeSlate(grid, tracks);
   const settings = { incarnation: 'golden', windowMs: 120_000, retentionMs: 60_000, fillDelayMs: 800, tailMs: 6000 };
-  const timeline = new Timeline({ ...settings, backfillMs: listedMs });
+  const alone = { publishesParts: false, patienceMs: 800, silenceMs: 0 };
+  const timeline = new Timeline({ ...settings, ...alone, backfillMs: listedMs });
   timeline.open({ grid, tracks, slate }, START);
   const { segments } = timeline.presentation();
   return worldOf({ ...timeline.presentation(), open: undefined }, segments, (track, index) =>

@@ -151,7 +151,7 @@ export function mapUriOf({ period }: { readonly period: Period }, trackId: strin
   return `${period.gen}/init-${trackOf(period, trackId).initHash}.mp4`;
 }
 
-export function trackOf(period: Period, trackId: string): Track {
+function trackOf(period: Period, trackId: string): Track {
   const track = period.tracks.find((candidate) => candidate.id === trackId);
   if (track === undefined) throw new RangeError(`period ${period.id} has no track ${trackId}`);
   return track;
