@@ -3,9 +3,10 @@
  * It never compresses or hashes; that is the origin's. Invariant: the same revision object while the text is the same.
  */
 import { mpdChangedMs, renderMpd } from '../package/dash/mpd.ts';
+import { renderLowLatencyPlaylist } from '../package/hls/low-latency-playlist.ts';
 import { renderMediaPlaylist } from '../package/hls/media-playlist.ts';
 import { renderMultivariantPlaylist } from '../package/hls/multivariant-playlist.ts';
-import type { Presentation } from '../package/model.ts';
+import type { Period, Presentation } from '../package/model.ts';
 import type { TextName, TextRevision } from './view.ts';
 
 /** What the ordinary live manifests list; the dvr manifests list the whole window. */
@@ -16,7 +17,17 @@ export interface ManifestSettings {
   readonly windowMs: number;
   readonly publishMarginMs: number;
   readonly targetLatencyMs: number;
+  /** Latencies `low` and `ultra`: the live manifests say what is published part by part. */
+  readonly hasParts?: boolean;
 }
+
+/** How a text is asked for. */
+interface TextOptions {
+  /** `_HLS_skip`, as YES or v2: there are no EXT-X-DATERANGEs, so both are the same. Counts for `hls-media` with parts. */
+  readonly isDelta: boolean;
+}
+
+const FULL: TextOptions = { isDelta: false };
 
 export class Manifests {
   readonly #settings: ManifestSettings;
@@ -27,11 +38,12 @@ export class Manifests {
   }
 
   /** The current revision, or undefined when the presentation has no such Track or is empty. */
-  text(name: TextName, presentation: Presentation): TextRevision | undefined {
-    const key = 'track' in name ? `${name.kind} ${name.track}` : name.kind;
+  text(name: TextName, presentation: Presentation, options = FULL): TextRevision | undefined {
+    const isDelta = options.isDelta && name.kind === 'hls-media' && this.#hasParts;
+    const key = `${'track' in name ? `${name.kind} ${name.track}` : name.kind}${isDelta ? ' delta' : ''}`;
     const kept = this.#revisions.get(key);
     if (kept?.of === presentation) return kept.revision;
-    const text = this.#render(name, presentation);
+    const text = this.#render(name, presentation, isDelta);
     if (text === undefined) {
       this.#revisions.delete(key);
       return undefined;
@@ -51,10 +63,12 @@ export class Manifests {
     switch (name.kind) {
       case 'hls-master':
       case 'hls-dvr-master':
-        return presentation.mpdChangedMs;
+        return this.#hasParts ? firstWholeMs(presentation) : presentation.mpdChangedMs;
       case 'hls-media':
-      case 'hls-dvr-media':
         return presentation.changedMs;
+      case 'hls-dvr-media':
+        // A part changes nothing in it.
+        return (presentation.open && presentation.segments.at(-1)?.committedMs) ?? presentation.changedMs;
       case 'dash':
         return mpdChangedMs(presentation, this.#listedMs);
       case 'dash-dvr':
@@ -62,11 +76,16 @@ export class Manifests {
     }
   }
 
+  get #hasParts(): boolean {
+    return this.#settings.hasParts === true;
+  }
+
   get #listedMs(): number {
     return Math.min(LISTED_MS, this.#settings.windowMs);
   }
 
-  #render(name: TextName, presentation: Presentation): string | undefined {
+  #render(name: TextName, presentation: Presentation, isDelta: boolean): string | undefined {
+    // HLS shows a Period with its first whole Segment: a playlist may not be shorter than that. The MPD with its first part.
     const period = presentation.segments.at(-1)?.period;
     if (period === undefined) return undefined;
     switch (name.kind) {
@@ -78,7 +97,9 @@ export class Manifests {
       case 'hls-dvr-media': {
         if (!period.tracks.some((track) => track.id === name.track)) return undefined;
         const listedMs = name.kind === 'hls-media' ? this.#listedMs : Number.POSITIVE_INFINITY;
-        return renderMediaPlaylist(presentation, name.track, { listedMs });
+        return name.kind === 'hls-media' && this.#hasParts
+          ? renderLowLatencyPlaylist(presentation, name.track, { listedMs, isDelta })
+          : renderMediaPlaylist(presentation, name.track, { listedMs });
       }
       case 'dash':
         return this.#mpd(presentation, this.#listedMs);
@@ -89,6 +110,14 @@ export class Manifests {
 
   #mpd(presentation: Presentation, timeShiftBufferMs: number): string | undefined {
     const { channel, publishMarginMs, targetLatencyMs } = this.#settings;
-    return renderMpd(presentation, { channel, timeShiftBufferMs, publishMarginMs, targetLatencyMs });
+    const hasParts = this.#hasParts;
+    return renderMpd(presentation, { channel, timeShiftBufferMs, publishMarginMs, targetLatencyMs, hasParts });
   }
+}
+
+/** UTC ms when the first Segment of the newest whole Period was committed; its announcement where that one has left. */
+function firstWholeMs({ segments, mpdChangedMs }: Presentation): number {
+  const period: Period | undefined = segments.at(-1)?.period;
+  const first = segments.find((segment) => segment.number === period?.startNumber);
+  return first?.committedMs ?? period?.announcedMs ?? mpdChangedMs;
 }

@@ -60,6 +60,16 @@ export const DASH_RULES = {
     'error',
     'With @availabilityTimeOffset write @availabilityTimeComplete="false" and a ServiceDescription with Latency.',
   ],
+  'dash.producer-reference': [
+    'DASH-IF IOP 5 part 4, ISO/IEC 23009-1 5.12',
+    'error',
+    'Give each low-latency AdaptationSet a ProducerReferenceTime with the UTCTiming of the MPD, and let Latency refer to it.',
+  ],
+  'dash.low-latency-profile': [
+    'DASH-IF IOP 5 part 4',
+    'warning',
+    'Name http://www.dashif.org/guidelines/low-latency-live-v5 in MPD@profiles and write PlaybackRate.',
+  ],
   'dash.presentation-delay': [
     'ISO/IEC 23009-1 5.3.1.2',
     'error',

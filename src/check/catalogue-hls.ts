@@ -146,6 +146,17 @@ export const HLS_RULES = {
     'error',
     'Hint one part at most, the one that follows, and none after the end.',
   ],
+  'hls.preload-hint-missing': ['RFC 8216bis B.1', 'warning', 'Write EXT-X-PRELOAD-HINT for the part that follows.'],
+  'hls.block-reload': [
+    'RFC 8216bis B.1',
+    'warning',
+    'Write CAN-BLOCK-RELOAD=YES in live playlists with parts, and hold requests.',
+  ],
+  'hls.delta-skip': [
+    'RFC 8216bis 4.4.5.2, 6.2.5.1',
+    'error',
+    'Skip only segments that are farther than CAN-SKIP-UNTIL from the end of the last complete one.',
+  ],
   'hls.rendition-report': [
     'RFC 8216bis 4.4.5.4, B.1',
     'warning',

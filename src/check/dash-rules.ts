@@ -3,6 +3,7 @@
  * Pure; what may change between two MPDs is in dash-update-rules, what must answer in dash-availability-rules.
  */
 import { found } from './catalogue.ts';
+import { judgeLowLatency, judgeOffset } from './dash-low-latency-rules.ts';
 import { durationSeconds, utcMs } from './iso-time.ts';
 import type { Finding, MpdSnapshot } from './model.ts';
 import type { AdaptationSet, Mpd, Period, Representation, SegmentTemplate } from './mpd-text.ts';
@@ -21,6 +22,7 @@ export function judgeMpd({ snapshot, mpd }: ReadMpd): readonly Finding[] {
       ...judgeIds(url, period),
       ...period.sets.flatMap((set) => judgeSet(url, mpd, period, set)),
     ]),
+    ...judgeLowLatency(url, mpd),
     ...judgeContentType(snapshot),
   ];
 }
@@ -263,19 +265,4 @@ function judgeLongest(url: string, mpd: Mpd, track: string, template: SegmentTem
         ),
       ]
     : [];
-}
-
-function judgeOffset(url: string, mpd: Mpd, track: string, template: SegmentTemplate): Finding[] {
-  const offset = template.availabilityTimeOffsetS;
-  if (offset === 0) return [];
-  const wrong = (message: string): Finding => found('dash.availability-offset', { url, track }, message);
-  if (!Number.isFinite(offset))
-    return template.timeline === undefined ? [] : [wrong('@availabilityTimeOffset is INF with a SegmentTimeline.')];
-  if (template.attributes['availabilityTimeComplete'] !== 'false')
-    return [wrong('@availabilityTimeOffset without @availabilityTimeComplete="false".')];
-  if (template.durationTicks !== undefined && offset >= template.durationTicks / template.timescale)
-    return [wrong(`@availabilityTimeOffset ${offset} s is not below the segment duration.`)];
-  return mpd.latencies.some((latency) => latency['target'] !== undefined)
-    ? []
-    : [wrong('There is no ServiceDescription with Latency@target.')];
 }

@@ -1,6 +1,6 @@
 /**
- * Rules of Low-Latency HLS: parts, server control, preload hints, rendition reports (RFC 8216bis 4.4.3.7, 4.4.3.8, 4.4.4.9, 4.4.5).
- * Pure; a playlist without parts is only judged for its server control.
+ * Rules of Low-Latency HLS: parts, server control, preload hints, delta updates, rendition reports (RFC 8216bis 4.4.3.7, 4.4.3.8,
+ * 4.4.4.9, 4.4.5). Pure; a playlist without parts is only judged for its server control and its skip.
  */
 import { found } from './catalogue.ts';
 import { decimal } from './hls-lines.ts';
@@ -32,8 +32,39 @@ export function judgeParts({ snapshot, playlist }: ReadSnapshot, otherUrls: read
       ...judgeSums(url, playlist),
       ...judgeAge(url, playlist),
       ...judgeReports(url, playlist, otherUrls),
+      ...judgeProfile(url, playlist),
     );
-  return [...findings, ...judgeHints(url, playlist)];
+  return [...findings, ...judgeHints(url, playlist), ...judgeSkip(url, playlist)];
+}
+
+/** bis B.1: what a low-latency server does besides listing parts. */
+function judgeProfile(url: string, playlist: HlsPlaylist): Finding[] {
+  if (playlist.endList) return [];
+  const findings: Finding[] = [];
+  if (playlist.serverControl?.attributes.get('CAN-BLOCK-RELOAD')?.value !== 'YES')
+    findings.push(
+      found('hls.block-reload', { url, line: playlist.serverControl?.line }, 'CAN-BLOCK-RELOAD=YES is missing.'),
+    );
+  if (!playlist.preloadHints.some((hint) => hint.attributes.get('TYPE')?.value === 'PART'))
+    findings.push(found('hls.preload-hint-missing', { url }, 'There is no EXT-X-PRELOAD-HINT of TYPE=PART.'));
+  return findings;
+}
+
+/** bis 4.4.5.2: EXT-X-SKIP replaces segments beyond the Skip Boundary alone; 6.2.5.2: not where there is none, nor after the end. */
+function judgeSkip(url: string, playlist: HlsPlaylist): Finding[] {
+  const { skip } = playlist;
+  if (skip === undefined) return [];
+  const wrong = (message: string): Finding[] => [found('hls.delta-skip', { url, line: skip.line }, message)];
+  const skipped = number(skip, 'SKIPPED-SEGMENTS');
+  const until = number(playlist.serverControl, 'CAN-SKIP-UNTIL');
+  if (skipped === undefined || skipped < 1) return wrong('EXT-X-SKIP has no SKIPPED-SEGMENTS of one or more.');
+  if (until === undefined) return wrong('EXT-X-SKIP without CAN-SKIP-UNTIL.');
+  if (playlist.endList) return wrong('EXT-X-SKIP in an ended playlist.');
+  const listedS = playlist.segments.reduce((sum, segment) => sum + (segment.durationS ?? 0), 0);
+  // EXTINF is rounded to 5 decimals
+  return listedS < until - 1e-5 * playlist.segments.length
+    ? wrong(`After EXT-X-SKIP ${listedS.toFixed(3)} s are listed, CAN-SKIP-UNTIL is ${until} s.`)
+    : [];
 }
 
 function judgeServerControl(url: string, playlist: HlsPlaylist, partTarget: number | undefined): Finding[] {

@@ -119,6 +119,8 @@ function changeOf(old: HlsSegment, now: HlsSegment, isHead: boolean): string | u
 }
 
 function judgeDsn(url: string, old: HlsPlaylist, now: HlsPlaylist): Finding[] {
+  // bis 4.4.5.2: EXT-X-SKIP may stand for EXT-X-DISCONTINUITY tags too, which are then counted by nobody
+  if (old.skip !== undefined || now.skip !== undefined) return [];
   const before = new Map(old.segments.map((segment) => [segment.msn, segment]));
   const wrong = now.segments.find((segment) => {
     const same = before.get(segment.msn);

@@ -32,7 +32,19 @@ export interface Representation {
   readonly baseUrl: string;
 }
 
+export interface UtcTiming {
+  readonly scheme: string;
+  readonly value: string;
+}
+
+interface ProducerReference {
+  readonly attributes: Attributes;
+  readonly utcTimings: readonly UtcTiming[];
+}
+
 export interface AdaptationSet {
+  /** ProducerReferenceTime of the set and of its Representations. */
+  readonly references: readonly ProducerReference[];
   readonly attributes: Attributes;
   readonly contentType: string | undefined;
   readonly representations: readonly Representation[];
@@ -52,8 +64,9 @@ export interface Mpd {
   readonly availabilityStartMs: number | undefined;
   readonly minimumUpdateS: number | undefined;
   readonly timeShiftBufferS: number | undefined;
-  readonly utcTimings: readonly { readonly scheme: string; readonly value: string }[];
+  readonly utcTimings: readonly UtcTiming[];
   readonly latencies: readonly Attributes[];
+  readonly playbackRates: readonly Attributes[];
   readonly periods: readonly Period[];
 }
 
@@ -127,15 +140,30 @@ function mpdOf(root: Element, url: string): Mpd {
     availabilityStartMs: utcMs(root.attributes['availabilityStartTime']),
     minimumUpdateS: durationSeconds(root.attributes['minimumUpdatePeriod']),
     timeShiftBufferS: durationSeconds(root.attributes['timeShiftBufferDepth']),
-    utcTimings: named(root, 'UTCTiming').map((timing) => ({
-      scheme: timing.attributes['schemeIdUri'] ?? '',
-      value: timing.attributes['value'] ?? '',
-    })),
-    latencies: named(root, 'ServiceDescription').flatMap((service) =>
-      named(service, 'Latency').map((latency) => latency.attributes),
-    ),
+    utcTimings: utcTimingsOf(root),
+    latencies: described(root, 'Latency'),
+    playbackRates: described(root, 'PlaybackRate'),
     periods,
   };
+}
+
+function utcTimingsOf(element: Element): readonly UtcTiming[] {
+  return named(element, 'UTCTiming').map(({ attributes }) => ({
+    scheme: attributes['schemeIdUri'] ?? '',
+    value: attributes['value'] ?? '',
+  }));
+}
+
+function described(root: Element, name: string): readonly Attributes[] {
+  return named(root, 'ServiceDescription').flatMap((service) =>
+    named(service, name).map(({ attributes }) => attributes),
+  );
+}
+
+function referencesOf(set: Element): readonly ProducerReference[] {
+  return [set, ...named(set, 'Representation')]
+    .flatMap((element) => named(element, 'ProducerReferenceTime'))
+    .map((element) => ({ attributes: element.attributes, utcTimings: utcTimingsOf(element) }));
 }
 
 function baseOf(element: Element, parent: string): string {
@@ -169,6 +197,7 @@ function setOf(element: Element, base: string, templates: readonly Element[]): A
   });
   const mime = element.attributes['mimeType'] ?? representations[0]?.attributes['mimeType'];
   return {
+    references: referencesOf(element),
     attributes: element.attributes,
     contentType: element.attributes['contentType'] ?? mime?.split('/')[0],
     representations,

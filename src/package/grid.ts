@@ -28,7 +28,8 @@ export const AUDIO_UNIT = 1024;
 
 /**
  * The Grid for a frame rate: nominal seconds, times 1.001 at NTSC rates, parts as near to partMs as whole frames allow.
- * Even numbers of frames per part are preferred so that half-rate rungs share the part grid.
+ * Even numbers of frames per part are preferred so that half-rate rungs share the part grid: always above 30 fps, where there
+ * are such rungs; below unless that misses the wanted duration by far (25 fps: 0.2 s is 5 frames of 50).
  */
 export function makeGrid(frameRate: Rate, segmentSeconds: number, partMs = 400): Grid {
   const isNtsc = frameRate.den === 1001;
@@ -42,7 +43,7 @@ export function makeGrid(frameRate: Rate, segmentSeconds: number, partMs = 400):
       `no whole number of frames or ticks at ${frameRate.num}/${frameRate.den} x ${segmentSeconds} s`,
     );
   }
-  const partsPerSegment = choosePartCount(segmentFrames, segmentMs, partMs);
+  const partsPerSegment = choosePartCount(frameRate, segmentFrames, segmentMs, partMs);
   return {
     frameRate,
     segmentFrames,
@@ -53,12 +54,25 @@ export function makeGrid(frameRate: Rate, segmentSeconds: number, partMs = 400):
   };
 }
 
-function choosePartCount(segmentFrames: number, segmentMs: number, partMs: number): number {
-  const mustHalve = segmentFrames % 2 === 0;
+/** Above this a rung may have half the rate (as in the plan), so its parts must be whole frames too. */
+const MOST_FULL_RATE = 30.5;
+/** Even parts that are shorter or longer than this share of the wanted duration are no use where nobody needs them even. */
+const EVEN_SHARES = [0.6, 1.5] as const;
+
+function choosePartCount(frameRate: Rate, segmentFrames: number, segmentMs: number, partMs: number): number {
+  const even = nearestCount(segmentFrames, segmentMs, partMs, segmentFrames % 2 === 0 ? 2 : 1);
+  const share = segmentMs / even / partMs;
+  const isNear = share >= EVEN_SHARES[0] && share <= EVEN_SHARES[1];
+  if (isNear || frameRate.num / frameRate.den > MOST_FULL_RATE) return even;
+  return nearestCount(segmentFrames, segmentMs, partMs, 1);
+}
+
+/** Parts are whole multiples of `step` frames. */
+function nearestCount(segmentFrames: number, segmentMs: number, partMs: number, step: 1 | 2): number {
   let best = 1;
   for (let count = 1; count <= segmentFrames; count++) {
     const frames = segmentFrames / count;
-    if (!Number.isInteger(frames) || (mustHalve && frames % 2 !== 0)) continue;
+    if (!Number.isInteger(frames) || frames % step !== 0) continue;
     if (Math.abs(segmentMs / count - partMs) < Math.abs(segmentMs / best - partMs)) best = count;
   }
   return best;
@@ -136,4 +150,24 @@ export function audioOrigin(grid: Grid, index: number, part = 0): number {
 /** Offset of the first access unit at or after a worker's zero: what `aresample=first_pts` is given. */
 export function audioOffset(grid: Grid, index: number, part = 0): number {
   return audioPartStart(grid, index, part) - audioOrigin(grid, index, part);
+}
+
+/** Access units of the longest audio part: a stretch of L units holds floor(L) or ceil(L) starts of the 1024-sample grid. */
+function audioPartUnits(grid: Grid): number {
+  return Math.ceil(samplesPerSegment(grid) / (grid.partsPerSegment * AUDIO_UNIT));
+}
+
+/** Ticks of the longest audio part, in samples. */
+export function audioPartTicks(grid: Grid): number {
+  return audioPartUnits(grid) * AUDIO_UNIT;
+}
+
+/**
+ * PART-TARGET in seconds, one for all Tracks of a Grid: the longest part there is, rounded up to 5 decimals, so that no
+ * DURATION rounded to 5 decimals is above it (RFC 8216bis 4.4.4.9).
+ */
+export function partTargetSeconds(grid: Grid): number {
+  const video = Math.ceil((grid.segmentMs * 100) / grid.partsPerSegment);
+  const audio = Math.ceil((audioPartTicks(grid) * 1e5) / AUDIO_RATE);
+  return Math.max(video, audio) / 1e5;
 }

@@ -3,8 +3,8 @@
  * It never says Period@duration on the last Period and never leaves a gap between Periods (players die of both).
  * Invariant: what it promises exists by availabilityStartTime + publish margin; its text changes only with a Period.
  */
-import { AUDIO_RATE, startMsOf, videoStartTicks } from '../grid.ts';
-import { indexOf, type Period, type Presentation, type Track } from '../model.ts';
+import { AUDIO_RATE, audioPartTicks, type Grid, startMsOf, videoStartTicks } from '../grid.ts';
+import type { CommittedSegment, Period, Presentation, Track } from '../model.ts';
 import { element, type XmlElement, xmlDocument } from './xml.ts';
 
 export interface MpdSettings {
@@ -14,13 +14,24 @@ export interface MpdSettings {
   readonly publishMarginMs: number;
   /** What players aim at, after availability. */
   readonly targetLatencyMs: number;
+  /** Segments are served part by part as they grow: low latency by chunks (DASH-IF IOP 5 part 4). */
+  readonly hasParts?: boolean;
 }
+
+/** dash.js and Shaka resolve it against the MPD; an edge answers it by its own clock. */
+const UTC_TIMING = element('UTCTiming', {
+  schemeIdUri: 'urn:mpeg:dash:utc:http-xsdate:2014',
+  value: '../../time',
+});
+const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
+const LOW_LATENCY_PROFILE = 'http://www.dashif.org/guidelines/low-latency-live-v5';
 
 /** Links are relative to the MPD at /live/CHANNEL/. Undefined before the first Segment. */
 export function renderMpd(presentation: Presentation, settings: MpdSettings): string | undefined {
   const newest = presentation.segments.at(-1);
   if (newest === undefined) return undefined;
-  const { segmentMs } = newest.period.grid;
+  const { hasParts = false, targetLatencyMs } = settings;
+  const { segmentMs } = newestPeriod(presentation, newest).grid;
   const periods = listedPeriods(presentation, settings.timeShiftBufferMs);
   return xmlDocument(
     element(
@@ -29,28 +40,25 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         xmlns: 'urn:mpeg:dash:schema:mpd:2011',
         id: settings.channel,
         type: 'dynamic',
-        profiles: 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019',
+        profiles: hasParts ? `${PROFILES},${LOW_LATENCY_PROFILE}` : PROFILES,
         availabilityStartTime: new Date(settings.publishMarginMs).toISOString(),
         publishTime: new Date(Math.floor(mpdChangedMs(presentation, settings.timeShiftBufferMs))).toISOString(),
         // The cache policy keeps an MPD for 2 s: with shorter Segments players need not ask oftener.
         minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
-        suggestedPresentationDelay: seconds(settings.targetLatencyMs),
-        minBufferTime: seconds(segmentMs),
+        suggestedPresentationDelay: seconds(targetLatencyMs),
+        minBufferTime: seconds(hasParts ? leastBufferMs(segmentMs) : segmentMs),
         // An audio Segment is up to one access unit longer than the Grid's.
         maxSegmentDuration: seconds(segmentMs + Math.ceil((1024 / AUDIO_RATE) * 1000)),
       },
       [
         element('ServiceDescription', { id: 0 }, [
-          element('Latency', { target: settings.targetLatencyMs }),
+          // No @max: dash.js dies of it after holes.
+          element('Latency', { referenceId: hasParts ? referenceIdOf(periods) : undefined, target: targetLatencyMs }),
           element('PlaybackRate', { min: 0.96, max: 1.04 }),
         ]),
-        ...periods.map(periodElement),
-        // dash.js and Shaka resolve it against the MPD; an edge answers it by its own clock.
-        element('UTCTiming', {
-          schemeIdUri: 'urn:mpeg:dash:utc:http-xsdate:2014',
-          value: '../../time',
-        }),
+        ...periods.map((period) => periodElement(period, hasParts)),
+        UTC_TIMING,
       ],
     ),
   );
@@ -66,6 +74,17 @@ export function mpdChangedMs(presentation: Presentation, timeShiftBufferMs: numb
   return Math.max(presentation.mpdChangedMs, pushedOut?.committedMs ?? 0);
 }
 
+/** The most that a ladder may give an encoder's buffer, as time at maxrate. */
+const MOST_BUFFER_MS = 4000;
+
+/**
+ * 5.3.5.4: at @bandwidth, nothing runs dry that starts with this much. An encoder's buffer of b s on top of maxrate is declared as
+ * maxrate x (1 + b / d) for Segments of d s, so b d / (b + d) is enough; players that wait for it before they start lose no more.
+ */
+function leastBufferMs(segmentMs: number): number {
+  return Math.ceil((MOST_BUFFER_MS * segmentMs) / (MOST_BUFFER_MS + segmentMs));
+}
+
 /** A Period leaves only when wholly out of timeShiftBufferDepth + minimumUpdatePeriod. */
 function keptMs(newest: Period, timeShiftBufferMs: number): number {
   return timeShiftBufferMs + newest.grid.segmentMs;
@@ -75,10 +94,24 @@ function listedPeriods(presentation: Presentation, timeShiftBufferMs: number): P
   const newest = presentation.segments.at(-1);
   if (newest === undefined) return [];
   const fromMs = newest.endMs - keptMs(newest.period, timeShiftBufferMs);
-  return [...new Set(presentation.segments.filter(({ endMs }) => endMs > fromMs).map(({ period }) => period))];
+  const whole = presentation.segments.filter(({ endMs }) => endMs > fromMs).map(({ period }) => period);
+  // A Period is announced with its first part: its Segment can be asked for from then on.
+  return [...new Set([...whole, newestPeriod(presentation, newest)])];
 }
 
-function periodElement(period: Period): XmlElement {
+function newestPeriod({ open }: Presentation, newest: CommittedSegment): Period {
+  return open?.period ?? newest.period;
+}
+
+const VIDEO_SET_ID = 1;
+const FIRST_AUDIO_SET_ID = 2;
+
+/** The ProducerReferenceTime that Latency counts from: the video's, or the first audio's where there is none. */
+function referenceIdOf(periods: readonly Period[]): number {
+  return periods.at(-1)?.tracks.some(({ kind }) => kind === 'video') === false ? FIRST_AUDIO_SET_ID : VIDEO_SET_ID;
+}
+
+function periodElement(period: Period, hasParts: boolean): XmlElement {
   const video = period.tracks.filter((track) => track.kind === 'video');
   const audio = period.tracks.filter((track) => track.kind === 'audio');
   return element(
@@ -88,19 +121,19 @@ function periodElement(period: Period): XmlElement {
       start: seconds(startMsOf(period.grid, period.startIndex)),
     },
     [
-      video.length === 0 ? undefined : videoSet(period, video),
-      ...audio.map((track, i) => audioSet(period, track, 2 + i, i === 0)),
+      video.length === 0 ? undefined : videoSet(period, video, hasParts),
+      ...audio.map((track, i) => audioSet(period, track, FIRST_AUDIO_SET_ID + i, i === 0, hasParts)),
     ],
   );
 }
 
-function videoSet(period: Period, tracks: readonly Track[]): XmlElement {
+function videoSet(period: Period, tracks: readonly Track[], hasParts: boolean): XmlElement {
   const widths = tracks.map((track) => track.init.width ?? 0);
   const heights = tracks.map((track) => track.init.height ?? 0);
   return element(
     'AdaptationSet',
     {
-      id: 1,
+      id: VIDEO_SET_ID,
       contentType: 'video',
       mimeType: 'video/mp4',
       segmentAlignment: true,
@@ -109,6 +142,7 @@ function videoSet(period: Period, tracks: readonly Track[]): XmlElement {
       maxHeight: Math.max(...heights),
     },
     [
+      ...(hasParts ? chunkElements(period, 'video', VIDEO_SET_ID) : []),
       element('Role', {
         schemeIdUri: 'urn:mpeg:dash:role:2011',
         value: 'main',
@@ -125,14 +159,14 @@ function videoSet(period: Period, tracks: readonly Track[]): XmlElement {
             frameRate: track.frameRate === undefined ? undefined : rateText(track.frameRate),
             sar: '1:1',
           },
-          [template(period, track)],
+          [template(period, track, hasParts)],
         ),
       ),
     ],
   );
 }
 
-function audioSet(period: Period, track: Track, id: number, isMain: boolean): XmlElement {
+function audioSet(period: Period, track: Track, id: number, isMain: boolean, hasParts: boolean): XmlElement {
   return element(
     'AdaptationSet',
     {
@@ -144,6 +178,7 @@ function audioSet(period: Period, track: Track, id: number, isMain: boolean): Xm
       startWithSAP: 1,
     },
     [
+      ...(hasParts ? chunkElements(period, 'audio', id) : []),
       element('Role', {
         schemeIdUri: 'urn:mpeg:dash:role:2011',
         value: isMain ? 'main' : 'alternate',
@@ -161,28 +196,62 @@ function audioSet(period: Period, track: Track, id: number, isMain: boolean): Xm
             schemeIdUri: 'urn:mpeg:mpegB:cicp:ChannelConfiguration',
             value: track.channels ?? 2,
           }),
-          template(period, track),
+          template(period, track, hasParts),
         ],
       ),
     ],
   );
 }
 
-/** 5.3.9.4: number = startNumber + floor((time - Period@start) / duration); presentationTimeOffset maps absolute tfdt to the Period. */
-function template(period: Period, track: Track): XmlElement {
+/**
+ * IOP 5 part 4: each low-latency set says when its media was made, by the clock that the MPD names (5.12), and where in a
+ * Segment one can tune in (5.3.13). Media time is UTC, so one pair holds for the whole Period. The chunks of video inside a
+ * Segment are no access points (type 0), those of audio are all (type 1).
+ */
+function chunkElements(period: Period, kind: Track['kind'], id: number): XmlElement[] {
   const { grid } = period;
-  const isVideo = track.kind === 'video';
-  const perMs = AUDIO_RATE / 1000;
+  const dT = kind === 'video' ? grid.segmentTicks / grid.partsPerSegment : audioPartTicks(grid);
+  return [
+    element(
+      'ProducerReferenceTime',
+      {
+        id,
+        type: 'encoder',
+        wallClockTime: new Date(startMsOf(grid, period.startIndex)).toISOString(),
+        presentationTime: timeOffsetTicks(period, kind),
+      },
+      [UTC_TIMING],
+    ),
+    element('Resync', { type: kind === 'video' ? 0 : 1, dT }),
+  ];
+}
+
+/** 5.3.9.4: number = startNumber + floor((time - Period@start) / duration); presentationTimeOffset maps absolute tfdt to the Period. */
+function template(period: Period, { kind, initHash }: Track, hasParts: boolean): XmlElement {
+  const { grid } = period;
+  const isVideo = kind === 'video';
   return element('SegmentTemplate', {
     timescale: isVideo ? grid.videoTimescale : AUDIO_RATE,
-    presentationTimeOffset: isVideo
-      ? videoStartTicks(grid, indexOf(period, period.startNumber))
-      : startMsOf(grid, period.startIndex) * perMs,
-    duration: isVideo ? grid.segmentTicks : grid.segmentMs * perMs,
+    presentationTimeOffset: timeOffsetTicks(period, kind),
+    duration: isVideo ? grid.segmentTicks : grid.segmentMs * (AUDIO_RATE / 1000),
     startNumber: period.startNumber,
-    initialization: `$RepresentationID$/${period.gen}/init-${track.initHash}.mp4`,
+    availabilityTimeOffset: hasParts ? availabilityTimeOffset(grid) : undefined,
+    availabilityTimeComplete: hasParts ? false : undefined,
+    initialization: `$RepresentationID$/${period.gen}/init-${initHash}.mp4`,
     media: `$RepresentationID$/${period.gen}/$Number$.m4s`,
   });
+}
+
+function timeOffsetTicks({ grid, startIndex }: Period, kind: Track['kind']): number {
+  return kind === 'video' ? videoStartTicks(grid, startIndex) : startMsOf(grid, startIndex) * (AUDIO_RATE / 1000);
+}
+
+/**
+ * A Segment can be asked for when its first part is there (A.3.2; IOP 5 part 4: Segment less one chunk). Seconds, rounded down:
+ * nothing is promised before it has bytes. An audio part ends up to one access unit later; the publish margin covers that.
+ */
+function availabilityTimeOffset({ segmentMs, partsPerSegment }: Grid): number {
+  return Math.floor((segmentMs * 10 * (partsPerSegment - 1)) / partsPerSegment) / 1e4;
 }
 
 function rateText(rate: { num: number; den: number }): string {

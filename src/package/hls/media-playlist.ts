@@ -2,8 +2,8 @@
  * HLS media playlists of one Track: the last minute, or the whole window (RFC 8216bis 4.4, 6.2).
  * It never lists a Segment that is not whole. Invariant: a published line never changes; only the front is removed.
  */
-import type { CommittedSegment, Presentation, SegmentRecord, Track } from '../model.ts';
-import { headerText, type SegmentLine, segmentText } from './playlist-text.ts';
+import type { CommittedSegment, PartRecord, Period, Presentation, SegmentRecord, Track } from '../model.ts';
+import { headerText, type PartLine, type SegmentLine, segmentText } from './playlist-text.ts';
 
 /** Segments are joined in blocks of this many numbers whose text is kept, so a long window costs one line per update. */
 const BLOCK = 64;
@@ -29,7 +29,7 @@ export function renderMediaPlaylist(
   const pieces = [
     headerText({
       // RFC 8216bis 4.4.3.1: each EXTINF rounded to the nearest integer is at most the target; it never changes.
-      targetDuration: targetDurationOf(first),
+      targetDuration: targetDurationOf(first.period),
       mediaSequence: first.number,
       // RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
       discontinuitySequence: first.period.ordinal,
@@ -73,7 +73,11 @@ export function mediaLines(presentation: Presentation, trackId: string, window: 
 /**
  * RFC 8216bis 4.4.3.2: numbers count the lines, so a Track that was withdrawn and came back lists what follows the hole.
  */
-function listedOf(presentation: Presentation, trackId: string, window: MediaWindow): readonly CommittedSegment[] {
+export function listedOf(
+  presentation: Presentation,
+  trackId: string,
+  window: MediaWindow,
+): readonly CommittedSegment[] {
   const listed = listedSegments(presentation, window.listedMs);
   return listed.slice(listed.findLastIndex((segment) => !segment.tracks.has(trackId)) + 1);
 }
@@ -86,8 +90,8 @@ function listedSegments(presentation: Presentation, listedMs: number): readonly 
   return from <= 0 ? segments : segments.slice(from);
 }
 
-function targetDurationOf(segment: CommittedSegment): number {
-  return Math.round(segment.period.grid.segmentMs / 1000);
+export function targetDurationOf({ grid }: Period): number {
+  return Math.round(grid.segmentMs / 1000);
 }
 
 function blockAt(listed: readonly CommittedSegment[], at: number, trackId: string): string | undefined {
@@ -106,7 +110,7 @@ function blockAt(listed: readonly CommittedSegment[], at: number, trackId: strin
   return text;
 }
 
-function lineOf(segment: CommittedSegment, trackId: string): string {
+export function lineOf(segment: CommittedSegment, trackId: string): string {
   const record = recordOf(segment, trackId);
   const cached = lineTexts.get(record);
   if (cached !== undefined) return cached;
@@ -125,30 +129,53 @@ function firstLineOf(segment: CommittedSegment, trackId: string, previous: Commi
   });
 }
 
-function segmentLine(segment: CommittedSegment, trackId: string): SegmentLine {
+export function segmentLine(segment: CommittedSegment, trackId: string): SegmentLine {
   const record = recordOf(segment, trackId);
   return {
     uri: `${record.gen}/${record.number}.m4s`,
-    durationSeconds: Math.round((record.durationTicks / record.timescale) * 1e5) / 1e5,
-    programDateTimeMs: Math.round((record.startTicks / record.timescale) * 1000),
+    durationSeconds: secondsOf(record.durationTicks, record.timescale),
+    programDateTimeMs: dateOf(record.startTicks, record.timescale),
     mapUri: undefined,
     isDiscontinuity: false,
+    parts: [],
   };
 }
 
-function recordOf(segment: CommittedSegment, trackId: string): SegmentRecord {
+export function recordOf(segment: CommittedSegment, trackId: string): SegmentRecord {
   const record = segment.tracks.get(trackId);
   if (record === undefined) throw new RangeError(`segment ${segment.number} has no track ${trackId}`);
   return record;
 }
 
-function mapUriOf(segment: CommittedSegment, trackId: string): string {
-  const track = trackOf(segment, trackId);
-  return `${segment.period.gen}/init-${track.initHash}.mp4`;
+export function mapUriOf({ period }: { readonly period: Period }, trackId: string): string {
+  return `${period.gen}/init-${trackOf(period, trackId).initHash}.mp4`;
 }
 
-function trackOf(segment: CommittedSegment, trackId: string): Track {
-  const track = segment.period.tracks.find((candidate) => candidate.id === trackId);
-  if (track === undefined) throw new RangeError(`period ${segment.period.id} has no track ${trackId}`);
+function trackOf(period: Period, trackId: string): Track {
+  const track = period.tracks.find((candidate) => candidate.id === trackId);
+  if (track === undefined) throw new RangeError(`period ${period.id} has no track ${trackId}`);
   return track;
+}
+
+/** Rounded to 5 decimals, as EXTINF and DURATION are written. */
+export function secondsOf(ticks: number, timescale: number): number {
+  return Math.round((ticks / timescale) * 1e5) / 1e5;
+}
+
+/** EXT-X-PROGRAM-DATE-TIME of absolute media time, UTC ms. */
+export function dateOf(startTicks: number, timescale: number): number {
+  return Math.round((startTicks / timescale) * 1000);
+}
+
+/** The parts of `number`, whole or open, as lines. */
+export function partLines(gen: string, number: number, parts: readonly PartRecord[], timescale: number): PartLine[] {
+  return parts.map(({ durationTicks, isIndependent }, part) => ({
+    uri: partUri(gen, number, part),
+    durationSeconds: secondsOf(durationTicks, timescale),
+    isIndependent,
+  }));
+}
+
+export function partUri(gen: string, number: number, part: number): string {
+  return `${gen}/${number}.${part}.m4s`;
 }

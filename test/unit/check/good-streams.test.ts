@@ -1,12 +1,13 @@
 // The unspoiled streams: nothing is found in them, or the planted faults would prove nothing.
 import { expect, test } from 'vitest';
 import { judge } from '../../../src/check/judge.ts';
-import { edit, evidenceOf, hlsWorld, lowLatencyWorld, numberWorld, timelineWorld } from './world.ts';
+import { chunkedWorld, edit, evidenceOf, hlsWorld, lowLatencyWorld, numberWorld, timelineWorld } from './world.ts';
 
 test.each([
   ['HLS with demuxed audio', hlsWorld],
   ['low-latency HLS', lowLatencyWorld],
   ['DASH with $Number$ and @duration', numberWorld],
+  ['DASH with low latency by chunks', chunkedWorld],
   ['DASH with SegmentTimeline and $Time$', timelineWorld],
 ])('a good stream has no findings: %s', (_name, make) => {
   const evidence = evidenceOf(make());

@@ -1,12 +1,18 @@
 // Faults planted into good DASH.
 import type { Planted } from './planted-hls.ts';
-import { edit, numberWorld, timelineWorld } from './world.ts';
+import { chunkedWorld, edit, numberWorld, timelineWorld } from './world.ts';
 
 const number = (rule: string, fault: string, from: string | RegExp, to: string): Planted => ({
   rule,
   fault,
   make: numberWorld,
   spoil: (world) => edit(world, 'number.mpd', from, to),
+});
+const chunked = (rule: string, fault: string, from: string | RegExp, to: string): Planted => ({
+  rule,
+  fault,
+  make: chunkedWorld,
+  spoil: (world) => edit(world, 'low-latency.mpd', from, to),
 });
 const both = (rule: string, fault: string, from: string | RegExp, to: string): Planted => ({
   rule,
@@ -108,6 +114,27 @@ export const MPD_FAULTS: readonly Planted[] = [
     'suggestedPresentationDelay="PT2M"',
   ),
   both('dash.timeline', 'a jump of S@t', '<S d="95232"/>', '<S t="84826829190000" d="95232"/>'),
+];
+
+const REFERENCE = /<ProducerReferenceTime id="2"[\s\S]*?<\/ProducerReferenceTime>/;
+
+export const CHUNKED_FAULTS: readonly Planted[] = [
+  chunked('dash.availability-offset', 'an offset of a whole segment', 'Offset="1.5"', 'Offset="2"'),
+  chunked('dash.availability-offset', 'no availabilityTimeComplete', ' availabilityTimeComplete="false"', ''),
+  chunked('dash.availability-offset', 'no availabilityTimeOffset', ' availabilityTimeOffset="1.5"', ''),
+  chunked('dash.availability-offset', 'no Latency@target', ' target="3000"', ''),
+  chunked('dash.producer-reference', 'no ProducerReferenceTime in the audio', REFERENCE, ''),
+  chunked('dash.producer-reference', 'no @presentationTime', ' presentationTime="0"', ''),
+  chunked('dash.producer-reference', 'a wallClockTime that is none', '1970-01-01T00:00:00Z" pres', 'yesterday" pres'),
+  chunked('dash.producer-reference', 'another clock than the MPD', 'value="/time"', 'value="/clock"'),
+  chunked('dash.producer-reference', 'Latency refers to nothing', 'referenceId="1"', 'referenceId="7"'),
+  chunked(
+    'dash.low-latency-profile',
+    'no low-latency profile',
+    ',http://www.dashif.org/guidelines/low-latency-live-v5',
+    '',
+  ),
+  chunked('dash.low-latency-profile', 'no PlaybackRate', /<PlaybackRate.*\/>/, ''),
 ];
 
 export const MPD_UPDATE_FAULTS: readonly Planted[] = [

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { CATALOGUE } from '../../../src/check/catalogue.ts';
 import { judge } from '../../../src/check/judge.ts';
-import { MPD_FAULTS, MPD_UPDATE_FAULTS } from './planted-dash.ts';
+import { CHUNKED_FAULTS, MPD_FAULTS, MPD_UPDATE_FAULTS } from './planted-dash.ts';
 import { LOW_LATENCY_FAULTS, MEDIA_FAULTS, MULTIVARIANT_FAULTS } from './planted-hls.ts';
 import { CMAF_FAULTS, HTTP_FAULTS } from './planted-objects.ts';
 import { evidenceOf } from './world.ts';
@@ -12,6 +12,7 @@ const FAULTS = [
   ...MEDIA_FAULTS,
   ...LOW_LATENCY_FAULTS,
   ...MPD_FAULTS,
+  ...CHUNKED_FAULTS,
   ...MPD_UPDATE_FAULTS,
   ...CMAF_FAULTS,
   ...HTTP_FAULTS,

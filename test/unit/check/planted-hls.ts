@@ -280,6 +280,10 @@ export const MEDIA_FAULTS: readonly Planted[] = [
 
 const part = (number: number, index: number): string => `#EXT-X-PART:DURATION=0.50000,URI="g1/${number}.${index}.m4s"`;
 
+/** The first lines of segments, after EXT-X-MAP. */
+const DELTA = /(#EXT-X-MAP.*\n)(?:#EXT-X-PROG.*\n#EXTINF.*\ng1.*\n){1}/;
+const NEAR_DELTA = /(#EXT-X-MAP.*\n)(?:#EXT-X-PROG.*\n#EXTINF.*\ng1.*\n){3}/;
+
 export const LOW_LATENCY_FAULTS: readonly Planted[] = [
   low('hls.part-inf', 'parts without PART-INF', 'v720-*', /#EXT-X-PART-INF.*\n/, ''),
   low(
@@ -344,11 +348,21 @@ export const LOW_LATENCY_FAULTS: readonly Planted[] = [
     /(#EXT-X-PART:.*g1\/883612806\.\d\.m4s".*)\n/g,
     '$1,GAP=YES\n',
   ),
-  low(
-    'hls.version',
-    'an EXT-X-SKIP in version 6',
+  low('hls.version', 'an EXT-X-SKIP in version 6', 'v720-1.m3u8', DELTA, '$1#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n'),
+  low('hls.preload-hint-missing', 'no PRELOAD-HINT', 'v720-*', /#EXT-X-PRELOAD-HINT.*\n/, ''),
+  low('hls.block-reload', 'no CAN-BLOCK-RELOAD', 'v*', 'CAN-BLOCK-RELOAD=YES,', ''),
+  also(low('hls.delta-skip', 'SKIP without CAN-SKIP-UNTIL', 'v*', 'CAN-SKIP-UNTIL=12.0,', ''), [
     'v720-1.m3u8',
-    /(#EXT-X-MAP.*\n)(?:#EXT-X-PROG.*\n#EXTINF.*\ng1.*\n){1}/,
+    DELTA,
     '$1#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n',
+  ]),
+  low('hls.delta-skip', 'a SKIP of nothing', 'v720-1.m3u8', /(#EXT-X-MAP)/, '#EXT-X-SKIP:SKIPPED-SEGMENTS=0\n$1'),
+  low('hls.delta-skip', 'a SKIP within the boundary', 'v720-1.m3u8', NEAR_DELTA, '$1#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n'),
+  low(
+    'hls.delta-skip',
+    'a SKIP in an ended playlist',
+    'v720-1.m3u8',
+    /(#EXT-X-MAP[\s\S]*?)#EXT-X-PRELOAD-HINT.*\n/,
+    '#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n$1#EXT-X-ENDLIST\n',
   ),
 ];

@@ -73,6 +73,7 @@ export const hlsWorld = (): World =>
 export const lowLatencyWorld = (): World =>
   world('hls', 'low-latency', ['master.m3u8', 'v720-0.m3u8', 'v720-1.m3u8', 'v360-0.m3u8', 'v360-1.m3u8']);
 export const numberWorld = (): World => world('dash', 'dash', ['number.mpd']);
+export const chunkedWorld = (): World => world('dash', 'dash', ['low-latency.mpd']);
 export const timelineWorld = (): World => world('dash', 'dash', ['timeline-0.mpd', 'timeline-1.mpd']);
 
 /** Replaces in one text or, by a trailing `*`, in all that begin so; fails when there is nothing to replace. */

@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  AUDIO_RATE,
   AUDIO_UNIT,
   audioIndexAt,
   audioOffset,
   audioOrigin,
   audioPartStart,
+  audioPartTicks,
   audioStart,
   indexAt,
   makeGrid,
+  partTargetSeconds,
   sameGrid,
   startMsOf,
 } from '../../../src/package/grid.ts';
@@ -51,7 +54,53 @@ describe('the Grid', () => {
     ]);
   });
 
-  test('property: whatever the duration, parts halve where Segments do, and none is longer than its Segment', () => {
+  test('parts of 0.2 s are near to that at every rate', () => {
+    const durations = STANDARD_FRAME_RATES.map((rate) => {
+      const { segmentMs, partsPerSegment } = makeGrid(rate, 2, 200);
+      return Math.round(segmentMs / partsPerSegment);
+    });
+    expect(durations).toEqual([167, 167, 200, 200, 200, 200, 200, 200]);
+  });
+
+  test.each([
+    [25, 1, 400, 0.40534],
+    [30_000, 1001, 400, 0.40534],
+    [24, 1, 400, 0.34134],
+    [24_000, 1001, 400, 0.34134],
+    [60, 1, 200, 0.21334],
+    [60_000, 1001, 200, 0.21334],
+    [24, 1, 200, 0.17067],
+  ])(
+    'at %d/%d and parts of %d ms PART-TARGET is %d s: the longest part of any Track, rounded up (RFC 8216bis 4.4.3.7)',
+    (num, den, partMs, target) => {
+      expect(partTargetSeconds(makeGrid({ num, den }, 2, partMs))).toBe(target);
+    },
+  );
+
+  test('property: no part of any Track is longer than PART-TARGET, and some audio part is as long as audioPartTicks', () => {
+    const rates = fc.constantFrom(...STANDARD_FRAME_RATES);
+    fc.assert(
+      fc.property(
+        rates,
+        fc.integer({ min: 1, max: 6 }),
+        fc.constantFrom(200, 400),
+        fc.nat(1e9),
+        (rate, seconds, partMs, index) => {
+          const grid = makeGrid(rate, seconds, partMs);
+          const target = partTargetSeconds(grid);
+          expect(grid.segmentMs / grid.partsPerSegment / 1000).toBeLessThanOrEqual(target);
+          let longest = 0;
+          for (let part = 0; part < 1024; part++)
+            longest = Math.max(longest, audioPartStart(grid, index, part + 1) - audioPartStart(grid, index, part));
+          expect(longest).toBe(audioPartTicks(grid));
+          expect(longest / AUDIO_RATE).toBeLessThanOrEqual(target);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('property: whatever the duration, parts halve where rungs may, and none is longer than its Segment', () => {
     const rates = fc.constantFrom(...STANDARD_FRAME_RATES);
     const lengths = fc.constantFrom(100, 200, 400, 1000);
     fc.assert(
@@ -59,7 +108,7 @@ describe('the Grid', () => {
         const { segmentFrames, partsPerSegment } = makeGrid(rate, seconds, partMs);
         const frames = segmentFrames / partsPerSegment;
         expect(Number.isInteger(frames)).toBe(true);
-        if (segmentFrames % 2 === 0) expect(frames % 2).toBe(0);
+        if (segmentFrames % 2 === 0 && rate.num / rate.den > 30.5) expect(frames % 2).toBe(0);
       }),
     );
     expect(makeGrid({ num: 50, den: 1 }, 1).partsPerSegment).toBe(5);
