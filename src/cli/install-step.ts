@@ -134,6 +134,7 @@ function lastLine(tail: string): string {
   const lines = tail.split(/[\r\n]+/).filter((text) => /[A-Za-z]{3}/.test(text));
   const line =
     lines.findLast((text) => /^E: |\b[A-Za-z]*Error: /.test(text)) ??
-    lines.findLast((text) => /\b[Ee]rror\b|^E: |[Ff]ailed|\bE[A-Z]{4,}\b/.test(text)) ?? lines.at(-1);
+    lines.findLast((text) => /\b[Ee]rror\b|^E: |[Ff]ailed|\bE[A-Z]{4,}\b/.test(text)) ??
+    lines.at(-1);
   return line === undefined ? '' : `: ${line.trim().slice(0, 200)}`;
 }

@@ -60,7 +60,8 @@ const INSTALL_SCRIPT = 'install.js';
 /** The steps in order; the first that yields a working ffmpeg ends the walk. */
 export function planFfmpeg(facts: FfmpegFacts): readonly FfmpegStep[] {
   const { machine, settingPath, environmentPath, staticPath, onPath } = facts;
-  if (settingPath !== undefined) return [{ kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: settingPath, named: true }];
+  if (settingPath !== undefined)
+    return [{ kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: settingPath, named: true }];
   if (environmentPath)
     return [
       {
@@ -188,7 +189,9 @@ async function look(
 ): Promise<string | undefined> {
   const problem = await effects.check(step.path);
   if (problem === undefined) return step.path;
-  reasons.push(problem.includes(step.path) ? `${step.source}: ${problem}` : `${step.source} (${step.path}): ${problem}`);
+  reasons.push(
+    problem.includes(step.path) ? `${step.source}: ${problem}` : `${step.source} (${step.path}): ${problem}`,
+  );
   return undefined;
 }
 

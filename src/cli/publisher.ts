@@ -37,7 +37,9 @@ function withoutKeys(line: string): string {
 
 /** The line of ffmpeg that says most: what the server said, else its last one that is no progress. It never has a stream key. */
 export function exitReason({ code, signal, lastLines }: EncodeExit): string {
-  const said = lastLines.map((text) => /Server error: (.+?)\.?\s*$/.exec(text)?.[1]).findLast((text) => text !== undefined);
+  const said = lastLines
+    .map((text) => /Server error: (.+?)\.?\s*$/.exec(text)?.[1])
+    .findLast((text) => text !== undefined);
   const last = lastLines.findLast((text) => text.trim() !== '' && !/^(frame|size)=/.test(text.trim()));
   const line = said === undefined ? last : `the server says: ${said}`;
   const how = signal === undefined ? `exit code ${code ?? '?'}` : signal;

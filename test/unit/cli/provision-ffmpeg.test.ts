@@ -66,7 +66,9 @@ describe('the plan for ffmpeg', () => {
 
   test('a path of the settings is the whole plan, before FFMPEG_PATH', () => {
     const both = { ...DEBIAN_ROOT, settingPath: '/a', environmentPath: '/b' };
-    expect(planFfmpeg(both)).toEqual([{ kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: '/a', named: true }]);
+    expect(planFfmpeg(both)).toEqual([
+      { kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: '/a', named: true },
+    ]);
     expect(planFfmpeg({ ...both, settingPath: undefined })).toEqual([
       { kind: 'look', source: 'FFMPEG_PATH', path: '/b', named: true },
     ]);
