@@ -273,7 +273,7 @@ export class Channel implements ChannelView {
   }
 
   #workerFault({ level, code, message, hint, lines }: WorkerFault): void {
-    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
+    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message, hint });
     this.#parts.log[level]({ code, hint, lines }, message);
   }
 
