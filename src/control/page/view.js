@@ -32,6 +32,13 @@ export function setText(id, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** An address, which may break after a slash and nowhere in a word. @param {string} id @param {string} url */
+export function setAddress(id, url) {
+  const pieces = url.split(/(?<=[^/]\/)(?!\/)/);
+  if (element(id).textContent !== url)
+    element(id).replaceChildren(...pieces.flatMap((piece) => [piece, document.createElement('wbr')]));
+}
+
 /** A number with its unit set small. @param {string} id @param {string} value @param {string} unit */
 function setFigure(id, value, unit) {
   const target = element(id);
