@@ -204,6 +204,10 @@ describe('the walk over the plan', () => {
     await expect(provisionFfmpeg(DEBIAN_ROOT, asked)).rejects.toMatchObject({ code: 'PROVISION_FAILED' });
     expect(ran()).toHaveLength(2);
     expect(journal.join()).not.toContain('say ffmpeg: apt-get install');
+    const late = imaginary(new Set());
+    const stopped = { ...late.effects, stopped: () => true };
+    await expect(provisionFfmpeg(DEBIAN_ROOT, stopped)).rejects.toMatchObject({ code: 'PROVISION_FAILED' });
+    expect(late.journal).toEqual([]);
   });
 
   test('says each file once, of a named one what to do with the name, and what --no-install left undone', async () => {
