@@ -21,7 +21,15 @@ import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
-import type { ChannelStatus, ChannelView, MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
+import type {
+  ChannelStatus,
+  ChannelView,
+  MediaAnswer,
+  MediaName,
+  PlaylistDirectives,
+  TextAnswer,
+  TextName,
+} from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
 
 export interface ChannelParts {
@@ -284,12 +292,12 @@ export class Channel implements ChannelView {
   }
 
   #workerFault({ level, code, message, hint, lines }: WorkerFault): void {
-    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
+    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message, hint });
     this.#parts.log[level]({ code, hint, lines }, message);
   }
 
-  text(name: TextName): TextAnswer {
-    return this.#onAir.text(name);
+  text(name: TextName, directives?: PlaylistDirectives): TextAnswer {
+    return this.#onAir.text(name, directives);
   }
 
   media(name: MediaName): MediaAnswer {

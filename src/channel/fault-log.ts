@@ -4,6 +4,7 @@ export interface Fault {
   readonly atMs: number;
   readonly code: string;
   readonly message: string;
+  readonly hint?: string;
 }
 
 const KEPT = 20;

@@ -13,6 +13,7 @@ import type { Slate } from '../package/slate.ts';
 import { Timeline } from '../package/timeline.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import { messageOf } from '../system/errors.ts';
+import { blockingReload, partKey, wholeKey } from './blocking-reload.ts';
 import type { ChannelParts } from './channel.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey, mediaPartKey } from './media-index.ts';
@@ -20,7 +21,10 @@ import type { PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { ReadyKeys } from './ready-keys.ts';
 import { LATENCY_TIMING, manifestSettings, timelineSettings } from './timing.ts';
-import type { MediaAnswer, MediaName, TextAnswer, TextName } from './view.ts';
+import type { MediaAnswer, MediaName, PlaylistDirectives, TextAnswer, TextName } from './view.ts';
+
+/** A slate takes seconds on a busy machine; edges wait for ten. A player that is told 404 here ends. */
+const OPENING_HOLD_MS = 8000;
 
 export interface OnAirListener {
   /** UTC ms of the last thing that came from the publisher who is in. */
@@ -62,7 +66,7 @@ export class OnAir {
     this.#index = new MediaIndex(this.timeline, store, this.#hasParts);
     this.#publication = new Publication(parts, {
       onPeriod: (period) => this.#index.remember(period),
-      onPart: ({ track, gen, number, part }) => this.#ready.note(mediaPartKey(track, gen, number, part.part)),
+      onPart: ({ track, gen, number, part }) => this.#notePart(track, gen, number, part.part),
       onSegment: (track, gen, number) => this.#ready.note(mediaKey(track, gen, number)),
       onCommitted: (segment) => this.#committed(segment),
     });
@@ -179,20 +183,36 @@ export class OnAir {
     this.#listener.onCommitted(segment);
     const { number, period } = segment;
     if (!this.#hasParts) return;
-    // A Segment that was published whole has its parts from now on, too.
-    for (const track of segment.tracks.keys())
-      for (let part = 0; part < period.grid.partsPerSegment; part++)
-        this.#ready.note(mediaPartKey(track, period.gen, number, part));
+    for (const track of segment.tracks.keys()) {
+      this.#ready.note(wholeKey(track, number));
+      // A Segment that was published whole has its parts from now on, too.
+      for (let part = 0; part < period.grid.partsPerSegment; part++) this.#notePart(track, period.gen, number, part);
+    }
   }
 
-  text(name: TextName): TextAnswer {
-    if (!this.isOpen) return { kind: 'pending', key: 'text', holdMs: this.segmentMs, late: 'not-yet' };
-    const revision = this.#manifests.text(name, this.timeline.presentation());
-    if (revision !== undefined) {
-      this.#isShown = true;
-      return { kind: 'ready', revision, of: 'current' };
+  #notePart(track: string, gen: string, number: number, part: number): void {
+    this.#ready.note(mediaPartKey(track, gen, number, part));
+    this.#ready.note(partKey(track, number, part));
+  }
+
+  text(name: TextName, directives?: PlaylistDirectives): TextAnswer {
+    if (!this.isOpen) return { kind: 'pending', key: 'text', holdMs: OPENING_HOLD_MS, late: 'expired' };
+    const presentation = this.timeline.presentation();
+    const isDirected = this.#hasParts && directives !== undefined && name.kind === 'hls-media';
+    const revision = this.#manifests.text(name, presentation, { isDelta: isDirected && directives.skip !== undefined });
+    if (revision === undefined)
+      return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
+    this.#isShown = true;
+    if (!isDirected) return { kind: 'ready', revision, of: 'current' };
+    const answer = blockingReload(presentation, name.track, directives);
+    switch (answer.kind) {
+      case 'answer':
+        return { kind: 'ready', revision, of: answer.of };
+      case 'wait':
+        return { kind: 'pending', key: answer.key, holdMs: answer.holdMs, late: 'expired' };
+      case 'refused':
+        return answer;
     }
-    return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
   }
 
   media(name: MediaName): MediaAnswer {

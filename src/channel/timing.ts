@@ -78,6 +78,12 @@ export function timelineSettings({ windowMs, latency }: ChannelSettings, incarna
 }
 
 export function manifestSettings({ id, windowMs, ladder, latency }: ChannelSettings): ManifestSettings {
-  const { publishMarginMs, targetLatencyMs } = LATENCY_TIMING[latency];
-  return { channel: id, windowMs, publishMarginMs, targetLatencyMs: targetLatencyMs(ladder.segmentSeconds * 1000) };
+  const { publishesParts, publishMarginMs, targetLatencyMs } = LATENCY_TIMING[latency];
+  return {
+    channel: id,
+    windowMs,
+    hasParts: publishesParts,
+    publishMarginMs,
+    targetLatencyMs: targetLatencyMs(ladder.segmentSeconds * 1000),
+  };
 }

@@ -135,6 +135,8 @@ export interface ChannelStatus {
     readonly atMs: number;
     readonly code: string;
     readonly message: string;
+    /** What to do, where the message does not say it. */
+    readonly hint?: string;
   }[];
 }
 

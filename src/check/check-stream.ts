@@ -74,12 +74,16 @@ export async function collect(options: CheckOptions): Promise<Evidence> {
 async function play(collector: Collector, { url, seconds, mode }: CheckOptions): Promise<Evidence> {
   const startedMs = collector.nowMs();
   const first = await collector.text(url);
-  if (first === undefined || first.status !== 200) {
-    throw new ServiceError(
-      'HTTP_NOT_FOUND',
-      `${url} answered ${first?.status ?? collector.failures[0]?.reason ?? 'nothing'}`,
-      { hint: 'Give the address of a playlist or an MPD that is being served.' },
-    );
+  if (first === undefined) {
+    const reason = collector.failures[0]?.reason.replace(/^GET: /, '') ?? 'no answer';
+    throw new ServiceError('HTTP_NOT_FOUND', `${url} cannot be reached: ${reason}`, {
+      hint: 'See whether the server runs, and whether its name and port are right.',
+    });
+  }
+  if (first.status !== 200) {
+    throw new ServiceError('HTTP_NOT_FOUND', `${url} answered ${first.status}`, {
+      hint: 'Give the address of a playlist or an MPD that is being served.',
+    });
   }
   const kind =
     mode === undefined || mode === 'auto' ? modeOf(url, first.headers['content-type'] ?? '', first.text) : mode;

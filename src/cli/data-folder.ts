@@ -10,8 +10,10 @@ import { messageOf, ServiceError } from '../system/errors.ts';
 export async function checkDataFolder(folder: string | undefined, isNamed: boolean): Promise<void> {
   if (folder === undefined) return;
   try {
-    if (isNamed) await mkdir(folder, { recursive: true, mode: 0o700 });
-    else if (!(await isThere(folder))) return;
+    if (!(await isThere(folder))) {
+      if (!isNamed) return;
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
     if (!(await stat(folder)).isDirectory()) throw new Error('it is no folder');
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (thrown) {

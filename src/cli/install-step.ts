@@ -26,6 +26,9 @@ export interface Machine {
 }
 
 const TERM_GRACE_MS = 5000;
+/** A person who pressed Ctrl-C waits 5 s for everything. */
+const ABORT_GRACE_MS = 3000;
+const INTERRUPTED = 'interrupted';
 const TAIL_CHARACTERS = 2000;
 
 export function commandLine({ command, args }: InstallCommand): string {
@@ -82,8 +85,9 @@ export function thisMachine(env: NodeJS.ProcessEnv = process.env): Machine {
   };
 }
 
-/** Runs it to its end: SIGTERM at the limit or at the abort, SIGKILL five seconds later. */
+/** Runs it to its end: SIGTERM at the limit or at the abort, SIGKILL a few seconds later. After an abort it begins nothing. */
 export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): Promise<InstallResult> {
+  if (signal?.aborted) return Promise.resolve({ ok: false, why: INTERRUPTED });
   return new Promise((resolve) => {
     const child = spawn(step.command, step.args, {
       env: { ...process.env, ...step.env },
@@ -96,10 +100,11 @@ export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): P
       if (stopped !== undefined) return;
       stopped = reason;
       child.kill('SIGTERM');
-      killTimer = setTimeout(() => child.kill('SIGKILL'), TERM_GRACE_MS);
+      const graceMs = reason === INTERRUPTED ? ABORT_GRACE_MS : TERM_GRACE_MS;
+      killTimer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     };
     const limit = setTimeout(() => stop(`stopped after ${step.limitMs / 1000} s`), step.limitMs);
-    const onAbort = (): void => stop('interrupted');
+    const onAbort = (): void => stop(INTERRUPTED);
     const finish = (result: InstallResult): void => {
       clearTimeout(limit);
       clearTimeout(killTimer);
@@ -107,7 +112,6 @@ export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): P
       resolve(result);
     };
     signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted) onAbort();
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         tail = (tail + chunk.toString()).slice(-TAIL_CHARACTERS);
@@ -128,6 +132,9 @@ export function runInstallCommand(step: InstallCommand, signal?: AbortSignal): P
 /** The line that says most: the last one that speaks of an error, else the last one with a word in it. */
 function lastLine(tail: string): string {
   const lines = tail.split(/[\r\n]+/).filter((text) => /[A-Za-z]{3}/.test(text));
-  const line = lines.findLast((text) => /\b[Ee]rror\b|^E: |[Ff]ailed|\bE[A-Z]{4,}\b/.test(text)) ?? lines.at(-1);
+  const line =
+    lines.findLast((text) => /^E: |\b[A-Za-z]*Error: /.test(text)) ??
+    lines.findLast((text) => /\b[Ee]rror\b|^E: |[Ff]ailed|\bE[A-Z]{4,}\b/.test(text)) ??
+    lines.at(-1);
   return line === undefined ? '' : `: ${line.trim().slice(0, 200)}`;
 }

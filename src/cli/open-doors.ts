@@ -2,6 +2,7 @@
  * The real doors: each loads its room when it is first gone through, so that `--help` starts at once and `push` loads no origin.
  * It never decides; it only turns what rooms answer into what commands expect.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Settings } from '../config/model.ts';
 import type { Clock } from '../system/clock.ts';
@@ -42,6 +43,7 @@ async function locatedFfmpeg(setting: string | undefined, environment: SettingsR
 
 async function provisionedFfmpeg({ setting, install, signal, say }: ProvisionRequest): Promise<string> {
   const problemOf = async (file: string): Promise<string | undefined> => {
+    if (!existsSync(file)) return `${file} is not there`;
     const location = await checkFfmpeg(file, 'PATH');
     return location.kind === 'found' ? undefined : location.message;
   };

@@ -19,7 +19,7 @@ import {
 } from './install-step.ts';
 
 /** Where an ffmpeg came from, in the words that people read. */
-type FfmpegSource = 'the settings' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | 'apt-get';
+type FfmpegSource = '--ffmpeg (or PITCHSIDE_FFMPEG)' | 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | 'apt-get';
 
 export interface FfmpegFacts {
   readonly machine: Machine;
@@ -60,7 +60,8 @@ const INSTALL_SCRIPT = 'install.js';
 /** The steps in order; the first that yields a working ffmpeg ends the walk. */
 export function planFfmpeg(facts: FfmpegFacts): readonly FfmpegStep[] {
   const { machine, settingPath, environmentPath, staticPath, onPath } = facts;
-  if (settingPath !== undefined) return [{ kind: 'look', source: 'the settings', path: settingPath, named: true }];
+  if (settingPath !== undefined)
+    return [{ kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: settingPath, named: true }];
   if (environmentPath)
     return [
       {
@@ -120,7 +121,7 @@ export function ffmpegHint(machine: Machine): string {
     win32: 'Run `winget install Gyan.FFmpeg` and open a new terminal',
   };
   const linux = machine.apt ? 'Run `sudo apt-get install ffmpeg`' : "Install ffmpeg by the system's package manager";
-  return `${ways[machine.platform] ?? linux}, or set FFMPEG_PATH to an ffmpeg 5 or newer with libx264.`;
+  return `${ways[machine.platform] ?? linux}, or set FFMPEG_PATH to an ffmpeg 5.1 or newer with libx264.`;
 }
 
 /** The effects of the walk, given so that the walk can be tested. */
@@ -130,6 +131,8 @@ export interface FfmpegEffects {
   run(command: InstallCommand): Promise<InstallResult>;
   findOnPath(): string | undefined;
   remove(file: string): void;
+  /** Somebody wants the walk to end: nothing more is begun. */
+  stopped(): boolean;
   /** A line for people. */
   say(line: string): void;
 }
@@ -148,6 +151,7 @@ export async function provisionFfmpeg(facts: FfmpegFacts, effects: FfmpegEffects
   const reasons: string[] = [];
   let announced = false;
   for (const step of steps) {
+    if (effects.stopped()) break;
     if (step.kind === 'install' && !announced) {
       effects.say(announcement(steps));
       announced = true;
@@ -160,10 +164,16 @@ export async function provisionFfmpeg(facts: FfmpegFacts, effects: FfmpegEffects
     'PROVISION_FAILED',
     named ? `${named.source} names an ffmpeg that is of no use` : 'no usable ffmpeg',
     {
-      hint: `${reasons.length > 0 ? `Tried: ${reasons.join('; ')}. ` : ''}${ffmpegHint(facts.machine)}`,
+      hint: `${reasons.length > 0 ? `Tried: ${reasons.join('; ')}. ` : ''}${named ? NAMED_HINT : wayOut(facts)}`,
       details: { reasons },
     },
   );
+}
+
+const NAMED_HINT = 'Name an ffmpeg 5.1 or newer with libx264 there, or leave it out to take the one on PATH.';
+
+function wayOut({ machine, lookOnly }: FfmpegFacts): string {
+  return `${ffmpegHint(machine)}${lookOnly ? ' Without --no-install it is fetched.' : ''}`;
 }
 
 /** Said once, before anything is fetched. */
@@ -179,7 +189,9 @@ async function look(
 ): Promise<string | undefined> {
   const problem = await effects.check(step.path);
   if (problem === undefined) return step.path;
-  reasons.push(`${step.source} (${step.path}): ${problem}`);
+  reasons.push(
+    problem.includes(step.path) ? `${step.source}: ${problem}` : `${step.source} (${step.path}): ${problem}`,
+  );
   return undefined;
 }
 
@@ -192,6 +204,7 @@ async function install(
   if (step.path !== undefined) effects.remove(step.path);
   let why: string | undefined;
   for (const command of step.commands) {
+    if (effects.stopped()) break;
     effects.say(`ffmpeg: ${commandLine(command)}`);
     const result = await effects.run(command);
     why = result.ok ? undefined : result.why;
@@ -244,5 +257,6 @@ export function ffmpegEffects(
     run: (command) => runInstallCommand(command, signal),
     findOnPath: () => findProgram('ffmpeg', process.env['PATH']),
     remove: (file) => rmSync(file, { force: true }),
+    stopped: () => signal?.aborted === true,
   };
 }

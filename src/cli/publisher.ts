@@ -30,11 +30,20 @@ export interface Publisher {
 
 const END_LIMIT_MS = 1000;
 
-/** The line of ffmpeg that says most: its last one that is no progress. */
+/** ffmpeg names its output by the whole address, of which the path has the stream key: also in the server field, also bare. */
+function withoutKeys(line: string): string {
+  return line.replace(/(rtmps?:\/\/[^\s/]+\/)\S*?(?=:?\s|$)/g, '$1…');
+}
+
+/** The line of ffmpeg that says most: what the server said, else its last one that is no progress. It never has a stream key. */
 export function exitReason({ code, signal, lastLines }: EncodeExit): string {
-  const line = lastLines.findLast((text) => text.trim() !== '' && !/^(frame|size)=/.test(text.trim()));
+  const said = lastLines
+    .map((text) => /Server error: (.+?)\.?\s*$/.exec(text)?.[1])
+    .findLast((text) => text !== undefined);
+  const last = lastLines.findLast((text) => text.trim() !== '' && !/^(frame|size)=/.test(text.trim()));
+  const line = said === undefined ? last : `the server says: ${said}`;
   const how = signal === undefined ? `exit code ${code ?? '?'}` : signal;
-  return line === undefined ? how : `${line.trim()} (${how})`;
+  return line === undefined ? how : `${withoutKeys(line.trim())} (${how})`;
 }
 
 /** Pictures into ffmpeg, no faster than it takes them. */

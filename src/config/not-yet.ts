@@ -16,7 +16,6 @@ const PLANNED_AT_TOP: Readonly<Record<string, string>> = {
 
 const PLANNED_IN_LISTEN: Readonly<Record<string, string>> = {
   tls: 'TLS (put a TLS proxy in front of this port)',
-  rtmps: 'RTMPS (put a TLS proxy in front of this port)',
 };
 
 const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {

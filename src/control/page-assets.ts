@@ -26,6 +26,7 @@ const PAGE_FILES = [
   'hls-engine.js',
   'sparkline.js',
   'view.js',
+  'words.js',
 ];
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

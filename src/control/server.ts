@@ -2,11 +2,12 @@
  * The control port: opens, bounds and closes the socket of the control routes. Other port, other trust than the origin.
  * It never serves media. Invariant: after close() resolves no connection and no listener is left.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ChannelDirectory } from '../channel/view.ts';
 import type { Clock } from '../system/clock.ts';
-import { messageOf, ServiceError } from '../system/errors.ts';
+import { type ErrorCode, messageOf, ServiceError } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { readPageAssets } from './page-assets.ts';
@@ -62,6 +63,36 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
+/** What never became a request, in Node's words and ours. */
+function wireFault(code: string | undefined): { readonly status: number; readonly message: string } {
+  if (code === 'HPE_HEADER_OVERFLOW') return { status: 431, message: 'The URL or the header fields are too long.' };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, message: 'The request did not arrive in time.' };
+  return { status: 400, message: 'The request is not well-formed HTTP.' };
+}
+
+/** RFC 9112 9.6: the rest is read for a moment, since closing with unread bytes resets the connection and loses the answer. */
+function answerWireFault(error: NodeJS.ErrnoException, socket: Duplex, clock: Clock): void {
+  // The parser reports every further read of the same broken stream.
+  if (socket.writableEnded) return;
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, message } = wireFault(error.code);
+  const body = JSON.stringify({ code: 'HTTP_BAD_REQUEST' satisfies ErrorCode, message });
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...['Connection: close', 'Cache-Control: no-store', 'X-Content-Type-Options: nosniff'],
+      ...['Content-Type: application/json; charset=utf-8', `Content-Length: ${Buffer.byteLength(body)}`],
+      ...['', body],
+    ].join('\r\n'),
+  );
+  socket.resume();
+  const cancel = clock.after(CLOSE_GRACE_MS, () => socket.destroy());
+  socket.once('close', cancel);
+}
+
 /** Opens the control port. Throws PORT_IN_USE or PORT_FORBIDDEN. */
 export async function openControl(options: ControlOptions): Promise<ControlServer> {
   const { host, directory, metrics, log, clock, pageInfo } = options;
@@ -73,6 +104,7 @@ export async function openControl(options: ControlOptions): Promise<ControlServe
     assets: readPageAssets(),
   });
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, app);
+  server.on('clientError', (error, socket) => answerWireFault(error, socket, clock));
   server.maxConnections = MAX_CONNECTIONS;
   const port = await listen(server, host, options.port);
   server.on('error', (error) => log.error({ error: messageOf(error) }, 'control port error'));

@@ -10,6 +10,7 @@ import { PublishFeed } from './feed.ts';
 import type { PublishEndReason } from './link-messages.ts';
 import { FrameReader } from './media-frames.ts';
 import type { FeedEnd, PublishIdentity } from './model.ts';
+import { END_HINTS } from './refusal-words.ts';
 
 /** How long the last tags may take once the child has said that the publish is over. */
 const LAST_TAGS_MS = 500;
@@ -68,7 +69,9 @@ export class FeedLink {
   /** The child says that the publish is over; the connection's end follows with the last tags. */
   publishEnded(reason: PublishEndReason, detail: string): void {
     this.#how ??= FEED_ENDS[reason] ?? 'closed';
-    this.#options.log.info({ reason, detail, code: CODES[reason] }, 'publish ended');
+    const code = CODES[reason];
+    if (code === undefined) this.#options.log.info({ reason, detail }, 'publish ended');
+    else this.#options.log.warn({ code, reason, detail, hint: END_HINTS[reason] }, 'publish ended');
     if (this.#options.socket.destroyed) this.finishNow();
     else this.#options.clock.after(LAST_TAGS_MS, () => this.finishNow());
   }

@@ -16,6 +16,7 @@ import { FeedLink } from './feed-link.ts';
 import type { FromChild, RefusalReason, TlsListen, ToChild } from './link-messages.ts';
 import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { REFUSAL_WORDS } from './refusal-words.ts';
 import { hashKeys, type KeyTable } from './stream-keys.ts';
 
 export interface RtmpIngestOptions {
@@ -40,6 +41,7 @@ const LEAVE_WITHIN_MS = 2_000;
 /** sockaddr_un holds 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 90;
 const SOCKET_NAME = 'link.sock';
+const CHILD_HINT = 'It is started again by itself and encoders connect again; if it goes on, report it with this line.';
 
 /** Resolves when the port is open. Rejects with PORT_IN_USE, PORT_FORBIDDEN or RTMP_CHILD_EXITED. */
 export async function openRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIngest> {
@@ -149,11 +151,9 @@ class ChildBackedIngest implements RtmpIngest {
   #refused(reason: RefusalReason, address: string): void {
     const { clock, log, onRefused } = this.#options;
     const unsaid = this.#refusals.refused(reason, clock.monotonicUs());
+    const { message, hint } = REFUSAL_WORDS[reason];
     if (unsaid !== undefined)
-      log.warn(
-        { code: 'PUBLISH_REFUSED', reason, address, ...(unsaid > 0 ? { unsaid } : {}) },
-        'rtmp connection refused',
-      );
+      log.warn({ code: 'PUBLISH_REFUSED', reason, address, hint, ...(unsaid > 0 ? { unsaid } : {}) }, message);
     onRefused(reason);
   }
 
@@ -195,7 +195,7 @@ class ChildBackedIngest implements RtmpIngest {
     this.#onChildGone?.();
     if (this.#closing) return;
     const { clock, log } = this.#options;
-    log.error({ code: 'RTMP_CHILD_EXITED', reason }, 'rtmp child exited');
+    log.error({ code: 'RTMP_CHILD_EXITED', reason, hint: CHILD_HINT }, 'rtmp child exited');
     if (this.#opening !== undefined) {
       this.#fail(
         new ServiceError('RTMP_CHILD_EXITED', `The RTMP process did not start: ${reason}`, {

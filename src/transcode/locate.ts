@@ -37,6 +37,7 @@ export interface LocateMachine {
 const OLDEST = { major: 5, minor: 1 };
 const INSTALL_HINT =
   'Install ffmpeg 5.1 or newer with libx264 (`apt-get install ffmpeg`, `brew install ffmpeg`) or set FFMPEG_PATH.';
+const NAMED_HINT = 'Name an ffmpeg 5.1 or newer with libx264 there, or leave it out to use the one on PATH.';
 
 /** The first usable of: setting, FFMPEG_PATH, ffmpeg-static if its file is there, `ffmpeg` on PATH. */
 export async function locateFfmpeg(
@@ -73,8 +74,11 @@ async function candidates(
 }
 
 async function checkNamed(path: string, origin: FfmpegOrigin, machine: LocateMachine): Promise<FfmpegLocation> {
-  if (await machine.isExecutable(path)) return checkFfmpeg(path, origin, machine);
-  const where = origin === 'setting' ? 'the setting ffmpegPath' : 'FFMPEG_PATH';
+  if (await machine.isExecutable(path)) {
+    const location = await checkFfmpeg(path, origin, machine);
+    return location.kind === 'found' ? location : { ...location, hint: NAMED_HINT };
+  }
+  const where = origin === 'setting' ? 'the setting ffmpeg (--ffmpeg, PITCHSIDE_FFMPEG)' : 'FFMPEG_PATH';
   return {
     kind: 'missing',
     path,

@@ -119,13 +119,21 @@ describe('the player page', () => {
   test('shows what the service says, and follows it', async () => {
     const { page, close } = await visit(1280, 'light');
     await expect.poll(() => page.textContent('#on-air')).toBe('live');
-    expect(await page.textContent('#facts')).toContain('1280x720 30 fps');
+    expect(await page.textContent('#facts')).toContain('1280×720 30 fps');
     expect(await page.textContent('#rungs')).toContain('v1080 left out: the source has 720 lines');
     directory.set(
-      channelStatus({ onAir: 'slate', lastFaults: [{ atMs: 1, code: 'ENCODER_STALLED', message: '<b>stalled</b>' }] }),
+      channelStatus({
+        onAir: 'slate',
+        lastFaults: [
+          { atMs: 1, code: 'ENCODER_STALLED', message: 'once' },
+          { atMs: 2, code: 'ENCODER_STALLED', message: '<b>stalled</b>', hint: 'Free the <i>machine</i>.' },
+        ],
+      }),
     );
     await expect.poll(() => page.textContent('#on-air'), { timeout: 5000 }).toBe('slate');
-    expect(await page.textContent('#faults')).toContain('ENCODER_STALLED <b>stalled</b>');
+    expect(await page.textContent('#faults')).toContain(
+      'ENCODER_STALLED (2 times) <b>stalled</b>Free the <i>machine</i>.',
+    );
     await close();
   });
 

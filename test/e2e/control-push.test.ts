@@ -120,12 +120,21 @@ describe('push', () => {
     const push = pitchside('push', `rtmp://127.0.0.1:${await freePort()}/live/k`);
     expect(await push.ended).toBe(1);
     expect(push.stderr).toMatch(/^ENCODER_EXITED: the push ended: .*(refused|Input\/output error).*\n$/i);
+    expect(push.stderr).not.toContain('/live/k');
   });
 
   test('says which file it cannot read', async () => {
     const push = pitchside('push', '/nowhere/match.mp4', 'rtmp://127.0.0.1/live/k');
     expect(await push.ended).toBe(2);
     expect(push.stderr).toMatch(/^USAGE: the file cannot be read: .*\/nowhere\/match\.mp4.*\n$/);
+  });
+});
+
+describe('check', () => {
+  test('says that a server cannot be reached, not that it answered', async () => {
+    const check = pitchside('check', `http://127.0.0.1:${await freePort()}/live/match/master.m3u8`);
+    expect(await check.ended).toBe(1);
+    expect(check.stderr).toMatch(/HTTP_NOT_FOUND: \S+ cannot be reached: .*ECONNREFUSED.* See whether the server runs/);
   });
 });
 

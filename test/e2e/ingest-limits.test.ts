@@ -54,8 +54,9 @@ const publishing = async (name = 'match?key=a-key-of-match') => {
   return one;
 };
 const lastRefusal = () =>
-  (log.lines.findLast(({ message: text }) => text === 'rtmp connection refused')?.fields as { reason?: string })
-    ?.reason;
+  log.lines
+    .map(({ fields }) => fields as { code?: string; reason?: string } | undefined)
+    .findLast((fields) => fields?.code === 'PUBLISH_REFUSED')?.reason;
 
 describe('rtmp.limits', () => {
   it('messageBytes: a larger message ends the publisher, one as large does not', async () => {

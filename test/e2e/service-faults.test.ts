@@ -120,7 +120,7 @@ describe.sequential('another channel never notices', () => {
       });
       expect(log.lines.slice(lines)).toContainEqual({
         level: 'warn',
-        fields: expect.objectContaining({ code: 'PUBLISH_REFUSED', reason }),
+        fields: expect.objectContaining({ code: 'PUBLISH_REFUSED', reason, hint: expect.stringMatching(/\w \w/) }),
         message: expect.any(String),
       });
       expect(JSON.stringify(log.lines)).not.toContain(KEY);

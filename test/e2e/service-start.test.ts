@@ -134,9 +134,9 @@ describe('a ladder or settings file', () => {
   });
 
   test('that asks for what is not there yet is CONFIG_NOT_YET, by name', async () => {
-    named('later.yaml', 'channels:\n  match: { ladder: two-core, latency: low }\n');
+    named('later.yaml', 'channels:\n  match: { ladder: two-core, whenAbsent: gap }\n');
     expect(await cannotStart(['--config', 'later.yaml', '--data', 'none'])).toMatch(
-      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.latency: .*not yet/,
+      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.whenAbsent: .*not yet/,
     );
   });
 });

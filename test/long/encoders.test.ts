@@ -68,6 +68,19 @@ test.each(['rtmp2sink', 'rtmpsink'])('GStreamer, %s', async (sink) => {
   expect(gst.said()).not.toMatch(/error_callback|Could not/);
 });
 
+test('samples/push-gstreamer.sh pushes the generated match', async () => {
+  const url = `${service.rtmpUrl}/match?key=${KEY}`;
+  const small = { SIZE: '480x270', KBPS: '600' };
+  // A session of its own, so that Ctrl-C reaches all of the pipeline as it does from a terminal.
+  const push = start('setsid', [join(ROOT, 'samples/push-gstreamer.sh'), url], small);
+  await waitLive(service);
+  expect(service.directory.get('match')?.status().publisher?.source).toContain('h264 480x270 30 fps, aac 48000 Hz x 2');
+  await expectGoodStream();
+  process.kill(-(push.child.pid ?? 0), 'SIGINT');
+  await push.ended;
+  expect(push.said()).not.toMatch(/ERROR/);
+});
+
 /** What OBS has after its first start with the profile imported; without a collection of scenes it ignores --startstreaming. */
 function obsFolder(): string {
   const home = join(folder, 'obs-studio');

@@ -8,6 +8,7 @@ import { startHls } from './hls-engine.js';
 import {
   element,
   forgetSamples,
+  setAddress,
   setText,
   showChannels,
   showRungs,
@@ -118,9 +119,9 @@ async function startEngine() {
 function showAddresses() {
   if (service === undefined || channel === undefined) return;
   const urls = addressesOf(location.hostname, service, channel);
-  setText('hls-url', urls.hls);
-  setText('dash-url', urls.dash);
-  setText('rtmp-url', urls.rtmpServer);
+  setAddress('hls-url', urls.hls);
+  setAddress('dash-url', urls.dash);
+  setAddress('rtmp-url', urls.rtmpServer);
   hideStreamKey();
 }
 

@@ -4,10 +4,20 @@
  */
 import { adviceSummary, showAdvice } from './advice.js';
 import { SPARK_SAMPLES, sparkPath } from './sparkline.js';
+import { newestFaults, sourceWords } from './words.js';
 
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
 /** @typedef {import('../../channel/view.ts').TrackStatus} TrackStatus */
 /** @typedef {import('./hls-engine.js').Rung} Rung */
+/** @typedef {import('./words.js').Fault} Fault */
+
+const FAULTS_SHOWN = 3;
+
+/**
+ * By height, as the service states it: what players know is BANDWIDTH, the peak with the buffer's burst and the sound in it.
+ * @type {Map<number, number>}
+ */
+let statedBps = new Map();
 
 /** @param {string} id */
 export function element(id) {
@@ -20,6 +30,13 @@ export function element(id) {
 export function setText(id, text) {
   const target = element(id);
   if (target.textContent !== text) target.textContent = text;
+}
+
+/** An address, which may break after a slash and nowhere in a word. @param {string} id @param {string} url */
+export function setAddress(id, url) {
+  const pieces = url.split(/(?<=[^/]\/)(?!\/)/);
+  if (element(id).textContent !== url)
+    element(id).replaceChildren(...pieces.flatMap((piece) => [piece, document.createElement('wbr')]));
 }
 
 /** A number with its unit set small. @param {string} id @param {string} value @param {string} unit */
@@ -67,7 +84,7 @@ function durationText(ms) {
 function factsOf(status, nowMs) {
   const { publisher, encoder, newestEndMs } = status;
   return [
-    ['Source', publisher ? publisher.source : 'nobody publishes'],
+    ['Source', publisher ? sourceWords(publisher.source) : 'nobody publishes'],
     ['On air for', publisher ? durationText(nowMs - publisher.sinceMs) : '–'],
     ['From', publisher ? publisher.address : '–'],
     ['Ladder', status.ladder],
@@ -79,6 +96,22 @@ function factsOf(status, nowMs) {
     ['Newest media', newestEndMs === undefined ? '–' : `${durationText(nowMs - newestEndMs)} old`],
     ['Window', `${status.windowSegments} segments · ${bytesText(status.windowBytes)}`],
   ];
+}
+
+/** @param {{ fault: Fault, times: number }} row */
+function faultItem({ fault, times }) {
+  const item = document.createElement('li');
+  const time = document.createElement('time');
+  const code = document.createElement('code');
+  time.textContent = new Date(fault.atMs).toLocaleTimeString();
+  code.textContent = fault.code;
+  item.append(time, ' ', code, times > 1 ? ` (${times} times)` : '', ` ${fault.message}`);
+  if (fault.hint) {
+    const hint = document.createElement('span');
+    hint.textContent = fault.hint;
+    item.append(hint);
+  }
+  return item;
 }
 
 /** @param {ChannelStatus} status @param {number} nowMs */
@@ -98,6 +131,7 @@ export function showStatus(status, nowMs) {
       return pair;
     }),
   );
+  statedBps = new Map(status.tracks.flatMap(({ height, bitrateBps }) => (height ? [[height, bitrateBps]] : [])));
   element('rungs').replaceChildren(
     ...status.tracks.map((track) => listItem(trackText(track))),
     ...status.droppedRungs.map((rung) => listItem(`${rung.id} left out: ${rung.reason}`, 'dropped')),
@@ -105,17 +139,8 @@ export function showStatus(status, nowMs) {
   setText('advice-none', adviceSummary(status));
   element('advice-none').hidden = status.advice.length > 0;
   showAdvice(element('advice'), status.advice);
-  element('faults').replaceChildren(
-    ...status.lastFaults.slice(-4).map((fault) => {
-      const item = document.createElement('li');
-      const time = document.createElement('time');
-      const code = document.createElement('code');
-      time.textContent = new Date(fault.atMs).toLocaleTimeString();
-      code.textContent = fault.code;
-      item.append(time, ' ', code, ` ${fault.message}`);
-      return item;
-    }),
-  );
+  element('faults-title').hidden = status.lastFaults.length === 0;
+  element('faults').replaceChildren(...newestFaults(status.lastFaults, FAULTS_SHOWN).map(faultItem));
 }
 
 /** The service does not answer. */
@@ -136,7 +161,8 @@ export function showChannels(ids, chosen) {
 export function showRungs(rungs, playing) {
   const select = /** @type {HTMLSelectElement} */ (element('rung'));
   const sorted = [...rungs].sort((a, b) => b.bitrateBps - a.bitrateBps);
-  const label = (/** @type {Rung} */ rung) => `${rung.height}p · ${bitrateText(rung.bitrateBps)}`;
+  const rate = (/** @type {Rung} */ rung) => bitrateText(statedBps.get(rung.height) ?? rung.bitrateBps);
+  const label = (/** @type {Rung} */ rung) => `${rung.height}p · ${rate(rung)}`;
   const shown = [...select.options].slice(1).map((option) => `${option.value} ${option.text}`);
   if (shown.join() !== sorted.map((rung) => `${rung.id} ${label(rung)}`).join()) {
     const { value } = select;
@@ -144,7 +170,7 @@ export function showRungs(rungs, playing) {
     select.value = sorted.some((rung) => rung.id === value) ? value : '';
   }
   const current = sorted.find((rung) => rung.id === playing);
-  if (current) setFigure('playing', `${current.height}p`, bitrateText(current.bitrateBps));
+  if (current) setFigure('playing', `${current.height}p`, rate(current));
   else setText('playing', '–');
 }
 

@@ -122,7 +122,9 @@ export class PublisherSession {
     });
   }
 
+  /** At once, unless it is over: who was refused or said deleteStream has been given its time to leave. */
   close(reason: PublishEndReason, detail: string): void {
+    if (this.#ended) return;
     this.#end(reason, detail);
     this.#socket.destroy();
   }

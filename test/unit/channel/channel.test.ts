@@ -37,8 +37,8 @@ describe('a Channel before its first publish', () => {
     expect(it.channel.text({ kind: 'hls-master' })).toEqual({
       kind: 'pending',
       key: 'text',
-      holdMs: 2000,
-      late: 'not-yet',
+      holdMs: 8000,
+      late: 'expired',
     });
     it.channel.open();
     expect(it.status).toMatchObject({ state: 'opening', onAir: 'starting', fresh: false });

@@ -44,6 +44,7 @@ function imaginary(
     say: (line) => {
       journal.push(`say ${line}`);
     },
+    stopped: () => false,
   };
   return {
     effects,
@@ -65,7 +66,9 @@ describe('the plan for ffmpeg', () => {
 
   test('a path of the settings is the whole plan, before FFMPEG_PATH', () => {
     const both = { ...DEBIAN_ROOT, settingPath: '/a', environmentPath: '/b' };
-    expect(planFfmpeg(both)).toEqual([{ kind: 'look', source: 'the settings', path: '/a', named: true }]);
+    expect(planFfmpeg(both)).toEqual([
+      { kind: 'look', source: '--ffmpeg (or PITCHSIDE_FFMPEG)', path: '/a', named: true },
+    ]);
     expect(planFfmpeg({ ...both, settingPath: undefined })).toEqual([
       { kind: 'look', source: 'FFMPEG_PATH', path: '/b', named: true },
     ]);
@@ -193,5 +196,29 @@ describe('the walk over the plan', () => {
       message: 'FFMPEG_PATH names an ffmpeg that is of no use',
     });
     expect(ran()).toEqual([]);
+  });
+
+  test('begins nothing more once a stop is asked for', async () => {
+    const { effects, ran, journal } = imaginary(new Set(), () => ({ ok: false, why: 'interrupted' }));
+    const asked = { ...effects, stopped: () => journal.some((line) => line.includes('apt-get update')) };
+    await expect(provisionFfmpeg(DEBIAN_ROOT, asked)).rejects.toMatchObject({ code: 'PROVISION_FAILED' });
+    expect(ran()).toHaveLength(2);
+    expect(journal.join()).not.toContain('say ffmpeg: apt-get install');
+    const late = imaginary(new Set());
+    const stopped = { ...late.effects, stopped: () => true };
+    await expect(provisionFfmpeg(DEBIAN_ROOT, stopped)).rejects.toMatchObject({ code: 'PROVISION_FAILED' });
+    expect(late.journal).toEqual([]);
+  });
+
+  test('says each file once, of a named one what to do with the name, and what --no-install left undone', async () => {
+    const { effects } = imaginary(new Set());
+    const asked = { ...effects, check: async (file: string) => `${file} is ffmpeg 4.3` };
+    const hintOf = (facts: FfmpegFacts) => provisionFfmpeg(facts, asked).catch(({ hint }) => hint);
+    expect(await hintOf({ ...DEBIAN_ROOT, settingPath: '/old' })).toBe(
+      'Tried: --ffmpeg (or PITCHSIDE_FFMPEG): /old is ffmpeg 4.3. Name an ffmpeg 5.1 or newer with libx264 there, or leave it out to take the one on PATH.',
+    );
+    expect(await hintOf({ ...DEBIAN_ROOT, lookOnly: true })).toMatch(
+      new RegExp(`^Tried: ffmpeg-static: ${STATIC} is ffmpeg 4\\.3\\. .* Without --no-install it is fetched\\.$`),
+    );
   });
 });

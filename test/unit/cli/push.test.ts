@@ -81,6 +81,24 @@ describe('push', () => {
     expect(progressLine({ ...progress, speed: undefined, outTimeMs: undefined })).toBe('150 frames, 30 fps');
   });
 
+  test.each([
+    ['rtmp://h:1935/live/match?key=s3cret: Operation not permitted', 'rtmp://h:1935/…: Operation not permitted'],
+    ['rtmps://h/live?key=s3cret/match: Input/output error', 'rtmps://h/…: Input/output error'],
+    ['Error opening output rtmp://h/live/s3cret.', 'Error opening output rtmp://h/…'],
+  ])('never shows the stream key when the push ends: %s', (line, shown) => {
+    expect(exitReason({ code: 1, signal: undefined, lastLines: [line] })).toBe(`${shown} (exit code 1)`);
+  });
+
+  test('says what the server said, which is more than what ffmpeg makes of it', () => {
+    const lastLines = [
+      '[rtmp @ 0x55d] Server error: The stream key is not valid.',
+      'rtmp://h/live/match?key=s3cret: Operation not permitted',
+    ];
+    expect(exitReason({ code: 1, signal: undefined, lastLines })).toBe(
+      'the server says: The stream key is not valid (exit code 1)',
+    );
+  });
+
   test('gives the last line of ffmpeg that is no progress as the reason of its end', () => {
     const lastLines = ['rtmp://h: Connection refused', 'frame=  12 fps=30', ''];
     expect(exitReason({ code: 1, signal: undefined, lastLines })).toBe('rtmp://h: Connection refused (exit code 1)');

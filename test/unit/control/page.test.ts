@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addressesOf, ffmpegLine } from '../../../src/control/page/addresses.js';
 import { SPARK_SAMPLES, sparkPath } from '../../../src/control/page/sparkline.js';
+import { newestFaults, sourceWords } from '../../../src/control/page/words.js';
 import { readPageAssets } from '../../../src/control/page-assets.ts';
 
 describe("the page's addresses", () => {
@@ -39,6 +40,34 @@ describe('the sparkline', () => {
 
   test('draws no more than a minute', () => {
     expect(sparkPath(new Array(500).fill(1), 1).match(/[ML]/g)).toHaveLength(SPARK_SAMPLES);
+  });
+});
+
+describe("the page's words", () => {
+  test.each([
+    [
+      'h264 1280x720 30 fps, aac 48000 Hz x 2, Lavf59.27.100',
+      'H.264 1280×720 30 fps, AAC 48 kHz stereo, Lavf59.27.100',
+    ],
+    ['no video, mp3 44100 Hz x 1', 'no video, MP3 44.1 kHz mono'],
+    [
+      'h264 720x1280 29.97 fps, aac 48000 Hz x 6, obs-x 2000',
+      'H.264 720×1280 29.97 fps, AAC 48 kHz 6 channels, obs-x 2000',
+    ],
+    ['waiting for its headers', 'waiting for its headers'],
+  ])('%s is %s', (source, words) => {
+    expect(sourceWords(source)).toBe(words);
+  });
+
+  test('faults are newest first, and what repeats is one line with its newest words', () => {
+    const fault = (atMs: number, code: string) => ({ atMs, code, message: `${code} at ${atMs}` });
+    const faults = [fault(1, 'A'), fault(2, 'B'), fault(3, 'B'), fault(4, 'C'), fault(5, 'B')];
+    expect(newestFaults(faults, 3)).toEqual([
+      { fault: fault(5, 'B'), times: 1 },
+      { fault: fault(4, 'C'), times: 1 },
+      { fault: fault(3, 'B'), times: 2 },
+    ]);
+    expect(newestFaults([], 3)).toEqual([]);
   });
 });
 
