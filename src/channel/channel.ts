@@ -288,6 +288,10 @@ export class Channel implements ChannelView {
     this.#parts.log[level]({ code, hint, lines }, message);
   }
 
+  get hasParts(): boolean {
+    return false;
+  }
+
   text(name: TextName): TextAnswer {
     return this.#onAir.text(name);
   }
