@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { Burst } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
@@ -62,11 +63,40 @@ const EMPTY = Buffer.alloc(0);
 /** A growing object has none, and no ranges. */
 const WITHOUT_VALIDATORS: Validators = { etag: undefined, lastModifiedSeconds: undefined, length: 0, ranges: false };
 
+interface Counter {
+  inc(by?: number): void;
+}
+
+/** The counters by their labels, looked up once: prom-client hashes labels at each call. */
+class ReplyCounters {
+  readonly #metrics: Metrics;
+  readonly #responses = new Map<ObjectKind, Map<number, Counter>>();
+  readonly #bytes = new Map<ObjectKind, Counter>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  responses(kind: ObjectKind, status: number): Counter {
+    const ofKind = this.#responses.get(kind) ?? new Map<number, Counter>();
+    this.#responses.set(kind, ofKind);
+    const counter = ofKind.get(status) ?? this.#metrics.responses.labels(kind, String(status));
+    ofKind.set(status, counter);
+    return counter;
+  }
+
+  bytes(kind: ObjectKind): Counter {
+    const counter = this.#bytes.get(kind) ?? this.#metrics.responseBytes.labels(kind);
+    this.#bytes.set(kind, counter);
+    return counter;
+  }
+}
+
 class SocketBody implements OpenBody {
   readonly #exchange: Exchange;
-  readonly #bytes: { inc(by: number): void };
+  readonly #bytes: Counter;
 
-  constructor(exchange: Exchange, bytes: { inc(by: number): void }) {
+  constructor(exchange: Exchange, bytes: Counter) {
     this.#exchange = exchange;
     this.#bytes = bytes;
   }
@@ -97,9 +127,12 @@ class SocketBody implements OpenBody {
 
 class SocketReply implements Reply {
   readonly #options: ReplyOptions;
+  readonly #counters: ReplyCounters;
+  readonly #burst = new Burst();
 
   constructor(options: ReplyOptions) {
     this.#options = options;
+    this.#counters = new ReplyCounters(options.metrics);
   }
 
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void {
@@ -166,7 +199,7 @@ class SocketReply implements Reply {
       return undefined;
     }
     this.#limit(exchange);
-    return new SocketBody(exchange, this.#options.metrics.responseBytes.labels(kind));
+    return new SocketBody(exchange, this.#counters.bytes(kind));
   }
 
   preflight(exchange: Exchange): void {
@@ -201,20 +234,27 @@ class SocketReply implements Reply {
 
   #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
     const { request, response } = exchange;
+    const hasBody = request.method !== 'HEAD' && body.length > 0;
+    if (hasBody) this.#counters.bytes(kind).inc(body.length);
+    if (!this.#options.connections.isClosing && this.#burst.repeat(request, response, status, fields, body)) {
+      this.#counters.responses(kind, status).inc();
+      if (request.socket.writableLength > 0) this.#limit(exchange);
+      return;
+    }
     this.#head(exchange, kind, status, fields);
-    if (request.method === 'HEAD' || body.length === 0) {
+    this.#burst.note(request, response, fields, body);
+    if (!hasBody) {
       response.end();
       return;
     }
-    this.#options.metrics.responseBytes.labels(kind).inc(body.length);
     response.end(body);
     if (request.socket.writableLength > 0) this.#limit(exchange);
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
-    const { metrics, connections } = this.#options;
-    metrics.responses.labels(kind, String(status)).inc();
-    response.writeHead(status, connections.isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
+    this.#counters.responses(kind, status).inc();
+    const { isClosing } = this.#options.connections;
+    response.writeHead(status, isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
   }
 
   /** A body takes bodyMs at most. */

@@ -40,8 +40,8 @@ export interface OriginLimits {
 }
 
 const ORIGIN_LIMITS: OriginLimits = {
-  waiters: 5000,
-  connections: 10_000,
+  waiters: 16_000,
+  connections: 16_000,
   pipelined: 32,
   headerBytes: 96 * 1024,
   stallMs: 30_000,

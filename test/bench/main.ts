@@ -60,6 +60,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   recovery: (material, { rounds }) => recovery(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 3),
+  waiters: (_, { rounds }) => waiters(rounds),
   ingest: (material, { rounds, quick }) => ingest(material, rounds, quick ? 3 : 8),
   encode: (_, { rounds }) => encode(rounds),
 };
