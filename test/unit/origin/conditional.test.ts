@@ -157,7 +157,7 @@ describe('Accept-Encoding, RFC 9110 12.5.3', () => {
 
 describe('an object that is still growing has no tag', () => {
   const none: Validators = { etag: undefined, lastModifiedSeconds: undefined, length: 0, ranges: false };
-  const asked = (fields: Partial<RequestFields>) => select({ ...NOTHING, ...fields }, none, true).kind;
+  const asked = (fields: Partial<RequestFields>) => select({ ...NONE, ...fields }, none, true).kind;
 
   it('RFC 9110 13.1.2: If-None-Match with tags cannot match; `*` is about any representation', () => {
     for (const tags of ['"a"', 'W/"a"', '"undefined"', 'W/"undefined"'])
