@@ -147,9 +147,10 @@ class MediaHandler {
       reply.problem(exchange, kind, 'overloaded');
       return;
     }
+    const held: Held = { ...wait, endMs };
     const cancel = waiters.hold(view, wait.key, Math.max(0, endMs - nowMs), (end) => {
       stopWatching();
-      this.#ended(exchange, address, { ...wait, endMs }, end);
+      this.#ended(exchange, address, held, end);
     });
     if (cancel === undefined) {
       metrics.shed.labels('waiters').inc();

@@ -19,7 +19,7 @@ import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
 
 export interface OriginLimits {
-  /** Requests held for objects to come; over it 503. */
+  /** Requests held for objects to come, growing ones included; over it 503. */
   readonly waiters: number;
   /** Open connections; over it new ones are dropped. */
   readonly connections: number;
