@@ -236,6 +236,7 @@ describe('clients', () => {
   const PART = Buffer.alloc(2 * 1024 * 1024, 7);
 
   it('who goes is forgotten at once', async () => {
+    channel.segmentMs = 60_000;
     channel.grow(SEGMENT, 'part-0;');
     const { socket, has } = await join();
     await has('part-0;');
