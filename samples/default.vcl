@@ -13,8 +13,9 @@ backend default {
   .port = "8080";
   .max_connections = 2000;
   .connect_timeout = 1s;
-  # Longer than a hold: the origin keeps a request for the next object for up to one segment (6 s at most).
-  .first_byte_timeout = 15s;
+  # Longer than a hold: the origin keeps a request for the next object for up to one segment, and a blocking playlist request
+  # for up to three (18 s with segments of 6 s).
+  .first_byte_timeout = 20s;
 }
 
 sub vcl_recv {
@@ -81,6 +82,20 @@ sub vcl_backend_response {
   if (beresp.http.Cache-Control ~ "stale-if-error=[0-9]+") {
     set beresp.grace = std.duration(regsub(beresp.http.Cache-Control, ".*stale-if-error=([0-9]+).*", "\1") + "s", 0s);
   }
+}
+
+# With CORS, or a browser tells its player of a network error instead of a 503. Who waited for the same object gets the same
+# answer: Varnish keeps an error for a second when somebody waits, instead of sending them to the origin one by one.
+sub vcl_backend_error {
+  set beresp.http.Content-Type = "application/json; charset=utf-8";
+  set beresp.http.Cache-Control = "no-store";
+  set beresp.http.Retry-After = "1";
+  set beresp.http.Access-Control-Allow-Origin = "*";
+  set beresp.http.Access-Control-Expose-Headers = "Date, Retry-After";
+  set beresp.http.Timing-Allow-Origin = "*";
+  set beresp.grace = 0s;
+  synthetic("""{"code":"EDGE_NO_ANSWER","message":"The origin has no answer now. Ask again in a second."}""");
+  return (deliver);
 }
 
 sub vcl_deliver {

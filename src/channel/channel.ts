@@ -21,6 +21,7 @@ import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
+import { LATENCY_TIMING } from './timing.ts';
 import type {
   ChannelStatus,
   ChannelView,
@@ -306,6 +307,10 @@ export class Channel implements ChannelView {
 
   onReady(listener: (key: string) => void): () => void {
     return this.#onAir.listen(listener);
+  }
+
+  get hasParts(): boolean {
+    return LATENCY_TIMING[this.#parts.settings.latency].publishesParts;
   }
 
   get segmentMs(): number {

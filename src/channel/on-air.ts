@@ -177,6 +177,8 @@ export class OnAir {
   #forgetWindow(nowMs: number): void {
     this.#carryOut(this.timeline.restart(), nowMs);
     this.#index.forgetAll();
+    // What is being handed out can't be finished.
+    this.#ready.tell('all');
   }
 
   #committed(segment: CommittedSegment): void {

@@ -142,6 +142,8 @@ export interface ChannelStatus {
 
 export interface ChannelView {
   readonly id: string;
+  /** Low latency: parts are listed and delivery directives are in force. */
+  readonly hasParts: boolean;
   /** Directives count for `hls-media` of a Channel with parts, and are passed over elsewhere. */
   text(name: TextName, directives?: PlaylistDirectives): TextAnswer;
   media(name: MediaName): MediaAnswer;

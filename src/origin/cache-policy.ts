@@ -6,12 +6,16 @@
  */
 import type { MediaName, TextName } from '../channel/view.ts';
 
-/** `other` is what names no object: unknown paths, refused methods, broken requests. */
-export type ObjectKind = TextName['kind'] | MediaName['kind'] | 'time' | 'other';
+/**
+ * `hls-blocked` is the playlist as the answer to a blocking request for what is newest; `other` is what names no object:
+ * unknown paths, refused methods, broken requests.
+ */
+export type ObjectKind = TextName['kind'] | MediaName['kind'] | 'hls-blocked' | 'time' | 'other';
 
 export const OBJECT_KINDS: readonly ObjectKind[] = [
   'hls-master',
   'hls-media',
+  'hls-blocked',
   'hls-dvr-master',
   'hls-dvr-media',
   'dash',
@@ -45,6 +49,7 @@ const STATUS = {
   'headers-too-large': 431,
   internal: 500,
   overloaded: 503,
+  expired: 503,
 } as const;
 
 export type Outcome = keyof typeof STATUS;
@@ -84,6 +89,12 @@ const PLAYLIST: Words = {
   cdnCacheControl: 'max-age=1, stale-if-error=6',
   why: 'grows by a Segment every few seconds; 1 s is the finest life, and still one request a second for each cache',
 };
+/** RFC 8216bis, appendix B: 6 x target duration; of Segments of 2 s, the shortest that ladders have with parts. */
+const BLOCKED_SECONDS = 6 * 2;
+const BLOCKED_PLAYLIST: Words = shared(
+  BLOCKED_SECONDS,
+  'its URL names the newest part and is never asked for anything newer; 6 target durations of 2 s, and of longer ones just shorter',
+);
 const MPD: Words = {
   cacheControl: 'public, max-age=2, stale-if-error=6',
   cdnCacheControl: 'max-age=2, stale-if-error=6',
@@ -99,6 +110,7 @@ const FOUND: Readonly<Record<ObjectKind, Words>> = {
   'hls-master': MULTIVARIANT,
   'hls-dvr-master': MULTIVARIANT,
   'hls-media': PLAYLIST,
+  'hls-blocked': BLOCKED_PLAYLIST,
   'hls-dvr-media': PLAYLIST,
   dash: MPD,
   'dash-dvr': MPD,
@@ -128,6 +140,7 @@ const REFUSED: Readonly<Record<Exclude<Outcome, 'ok' | 'partial' | 'not-modified
   'headers-too-large': never('about the fields of one client'),
   internal: never('a fault that may be over at once'),
   overloaded: never('over in a second; Retry-After says so'),
+  expired: never('what was waited for is late; the next request waits anew'),
 };
 
 const NO_SUCH_PATH = shared(5, 'names nothing that is ever served; guesses collapse in the cache');
@@ -141,7 +154,7 @@ function wordsOf(kind: ObjectKind, outcome: Outcome): Words {
 }
 
 function row(kind: ObjectKind, outcome: Outcome): CachePolicy {
-  const retryAfterSeconds = outcome === 'overloaded' ? 1 : undefined;
+  const retryAfterSeconds = outcome === 'overloaded' || outcome === 'expired' ? 1 : undefined;
   return {
     status: STATUS[outcome],
     retryAfterSeconds,

@@ -15,8 +15,8 @@ export interface RequestFields {
 
 /** The chosen representation. */
 export interface Validators {
-  /** Strong, with quotes. */
-  readonly etag: string;
+  /** Strong, with quotes; undefined while the object grows: then no tag of a client matches. */
+  readonly etag: string | undefined;
   /** Whole seconds since 1970; undefined when a second is too coarse to tell two revisions apart. */
   readonly lastModifiedSeconds: number | undefined;
   readonly length: number;
@@ -46,7 +46,7 @@ export function select(fields: RequestFields, validators: Validators, isGet: boo
 /** If-Match by strong comparison, else If-Unmodified-Since (RFC 9110 13.1.1, 13.1.4). */
 function fails(fields: RequestFields, { etag, lastModifiedSeconds }: Validators): boolean {
   if (fields.ifMatch !== undefined) {
-    return fields.ifMatch.trim() !== '*' && !entityTags(fields.ifMatch).includes(etag);
+    return fields.ifMatch.trim() !== '*' && !entityTags(fields.ifMatch).some((tag) => tag === etag);
   }
   if (fields.ifUnmodifiedSince === undefined || lastModifiedSeconds === undefined) return false;
   const since = secondsOf(fields.ifUnmodifiedSince);

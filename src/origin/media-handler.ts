@@ -1,6 +1,6 @@
 /**
  * Answers GET and HEAD of playlists, MPDs, inits, Segments and parts straight on node:http from prepared buffers.
- * It never makes content and never blocks: an object due next is held for, up to the Channel's holdMs in all.
+ * It never makes content and never blocks: what is due next is held for, as long as the Channel says, in all.
  * Invariant: each exchange is answered once, or its client has gone and nothing of it is left.
  */
 import type { ChannelDirectory, ChannelView } from '../channel/view.ts';
@@ -12,11 +12,15 @@ import type { OriginAddress } from './address.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { prefersGzip } from './conditional.ts';
 import type { Connections } from './connections.ts';
+import { answerGrowing, type Growing, patienceMs } from './growing.ts';
+import type { Refusal } from './problems.ts';
 import type { Exchange, Reply } from './reply.ts';
 import { ofObject, ofText, type TextForms } from './representation.ts';
 import type { WaitEnd, Waiters } from './waiters.ts';
 
-export type ObjectAddress = Extract<OriginAddress, { kind: 'text' | 'media' }>;
+type TextAddress = Extract<OriginAddress, { kind: 'text' }>;
+type MediaAddress = Extract<OriginAddress, { kind: 'media' }>;
+export type ObjectAddress = TextAddress | MediaAddress;
 
 export interface MediaHandlerOptions {
   readonly directory: ChannelDirectory;
@@ -28,6 +32,19 @@ export interface MediaHandlerOptions {
   readonly connections: Connections;
 }
 
+/** What a request waits for; a Segment that has begun has its own patience. */
+interface Hold {
+  readonly awaited: 'object' | 'whole';
+  readonly key: string;
+  readonly holdMs: number;
+  readonly late: Extract<Refusal, 'not-yet' | 'expired'>;
+}
+
+/** A hold that has begun: however often it is woken in vain, it ends when it was to end. */
+interface Held extends Hold {
+  readonly endMs: number;
+}
+
 class MediaHandler {
   readonly #options: MediaHandlerOptions;
 
@@ -35,32 +52,69 @@ class MediaHandler {
     this.#options = options;
   }
 
-  /** deadlineMs: when the hold ends, once it has begun. */
-  answer(exchange: Exchange, address: ObjectAddress, deadlineMs?: number): void {
+  answer(exchange: Exchange, address: ObjectAddress, held?: Held): void {
     const { directory, reply } = this.#options;
-    const { kind } = address.name;
     const view = directory.get(address.channel);
     if (view === undefined) {
-      reply.problem(exchange, kind, 'unknown-channel');
+      reply.problem(exchange, address.name.kind, 'unknown-channel');
       return;
     }
-    const answer = address.kind === 'text' ? view.text(address.name) : view.media(address.name);
+    if (address.kind === 'text') this.#answerText(exchange, address, view, held);
+    else this.#answerMedia(exchange, address, view, held);
+  }
+
+  #answerText(exchange: Exchange, address: TextAddress, view: ChannelView, held: Held | undefined): void {
+    const { reply } = this.#options;
+    const { name, directives } = address;
+    // Directives are in force where there are parts; elsewhere they are unknown query parameters.
+    const isInForce = view.hasParts && name.kind === 'hls-media';
+    if (isInForce && directives.kind === 'malformed') {
+      reply.refuse(exchange, name.kind, 'bad-directive', directives.why);
+      return;
+    }
+    const answer = view.text(name, isInForce && directives.kind === 'directives' ? directives : undefined);
+    switch (answer.kind) {
+      case 'ready': {
+        const kind = answer.of === 'edge' ? 'hls-blocked' : name.kind;
+        this.#text(exchange, kind, ofText(kind, answer.revision));
+        return;
+      }
+      case 'pending':
+        this.#hold(exchange, address, view, { awaited: 'object', ...answer }, held);
+        return;
+      case 'refused':
+        reply.refuse(exchange, name.kind, 'bad-directive', answer.why);
+        return;
+      case 'gone':
+        reply.problem(exchange, name.kind, 'withdrawn');
+        return;
+      case 'unknown':
+        reply.problem(exchange, name.kind, 'unknown');
+        return;
+    }
+  }
+
+  #answerMedia(exchange: Exchange, address: MediaAddress, view: ChannelView, held: Held | undefined): void {
+    const { reply } = this.#options;
+    const { kind } = address.name;
+    const answer = view.media(address.name);
     switch (answer.kind) {
       case 'ready':
-        if ('revision' in answer) {
-          this.#text(exchange, kind, ofText(kind, answer.revision));
-          return;
-        }
         reply.represent(exchange, kind, ofObject(kind, answer.object));
         return;
-      case 'pending':
-        this.#hold(exchange, address, view, answer.key, deadlineMs);
+      case 'growing':
+        this.#grow(exchange, address, view, answer, held);
         return;
+      case 'pending': {
+        const { holdMs } = view;
+        this.#hold(exchange, address, view, { awaited: 'object', key: answer.key, holdMs, late: 'not-yet' }, held);
+        return;
+      }
       case 'too-early':
         reply.problem(exchange, kind, 'not-yet');
         return;
       case 'gone':
-        reply.problem(exchange, kind, address.kind === 'text' ? 'withdrawn' : 'gone');
+        reply.problem(exchange, kind, 'gone');
         return;
       case 'unknown':
         reply.problem(exchange, kind, 'unknown');
@@ -68,24 +122,35 @@ class MediaHandler {
     }
   }
 
-  #hold(
-    exchange: Exchange,
-    address: ObjectAddress,
-    view: ChannelView,
-    key: string,
-    deadlineMs: number | undefined,
-  ): void {
+  #grow(exchange: Exchange, address: MediaAddress, view: ChannelView, answer: Growing, held: Held | undefined): void {
+    const { request } = exchange;
+    const { connections, reply } = this.#options;
+    if (connections.isClosing) {
+      reply.problem(exchange, address.name.kind, 'overloaded');
+      return;
+    }
+    // RFC 9112 7.1: HTTP/1.0 has no chunked coding, and a body that ends with its connection looks whole when it is cut.
+    if (request.httpVersion === '1.0' && request.method === 'GET') {
+      const wait: Hold = { awaited: 'whole', key: answer.key, holdMs: patienceMs(view), late: 'expired' };
+      this.#hold(exchange, address, view, wait, held);
+      return;
+    }
+    answerGrowing(this.#options, exchange, view, address.name, answer);
+  }
+
+  #hold(exchange: Exchange, address: ObjectAddress, view: ChannelView, wait: Hold, before: Held | undefined): void {
     const { clock, connections, metrics, reply, waiters } = this.#options;
     const { kind } = address.name;
     const nowMs = clock.nowMs();
-    const endMs = deadlineMs ?? nowMs + view.holdMs;
+    const endMs = before?.awaited === wait.awaited ? before.endMs : nowMs + wait.holdMs;
     if (connections.isClosing) {
       reply.problem(exchange, kind, 'overloaded');
       return;
     }
-    const cancel = waiters.hold(view, key, Math.max(0, endMs - nowMs), (end) => {
+    const held: Held = { ...wait, endMs };
+    const cancel = waiters.hold(view, wait.key, Math.max(0, endMs - nowMs), (end) => {
       stopWatching();
-      this.#ended(exchange, address, endMs, end);
+      this.#ended(exchange, address, held, end);
     });
     if (cancel === undefined) {
       metrics.shed.labels('waiters').inc();
@@ -96,12 +161,12 @@ class MediaHandler {
   }
 
   /** The wait is over. A fault here must not reach the Channel that woke us. */
-  #ended(exchange: Exchange, address: ObjectAddress, endMs: number, end: WaitEnd): void {
+  #ended(exchange: Exchange, address: ObjectAddress, held: Held, end: WaitEnd): void {
     const { kind } = address.name;
     const { log, reply } = this.#options;
     try {
-      if (end === 'ready') this.answer(exchange, address, endMs);
-      else reply.problem(exchange, kind, end === 'late' ? 'not-yet' : 'overloaded');
+      if (end === 'ready') this.answer(exchange, address, held);
+      else reply.problem(exchange, kind, end === 'late' ? held.late : 'overloaded');
     } catch (thrown) {
       log.error({ error: messageOf(thrown) }, 'request failed');
       reply.problem(exchange, kind, 'internal');

@@ -30,6 +30,7 @@ const WORDS: Readonly<Record<Refusal, readonly [ErrorCode, string]>> = {
   'headers-too-large': ['HTTP_BAD_REQUEST', 'The header fields are too large.'],
   internal: ['HTTP_INTERNAL', 'The origin failed. Its log says why.'],
   overloaded: ['HTTP_OVERLOADED', 'Too much is waiting. Ask again in a second.'],
+  expired: ['HTTP_NOT_YET', 'What this request waited for is late. Ask again in a second.'],
 };
 
 export interface Problem {
@@ -43,10 +44,19 @@ const made = new Map<string, Problem>();
 /** The same answer for the same kind and outcome each time; their number is that of the table. */
 export function problemOf(kind: ObjectKind, outcome: Refusal): Problem {
   const name = `${kind} ${outcome}`;
-  const known = made.get(name);
-  if (known !== undefined) return known;
+  const known = made.get(name) ?? makeProblem(kind, outcome, WORDS[outcome][1]);
+  made.set(name, known);
+  return known;
+}
+
+/** `why` names the rule in our own words, never the client's; such answers are not kept. */
+export function explainedProblem(kind: ObjectKind, outcome: Refusal, why: string): Problem {
+  return makeProblem(kind, outcome, `${WORDS[outcome][1].slice(0, -1)}: ${why}.`);
+}
+
+function makeProblem(kind: ObjectKind, outcome: Refusal, message: string): Problem {
   const policy = cachePolicy(kind, outcome);
-  const [code, message] = WORDS[outcome];
+  const [code] = WORDS[outcome];
   const body = Buffer.from(`${JSON.stringify({ code, message })}\n`);
   const fields = [
     ...cacheFields(policy),
@@ -59,9 +69,7 @@ export function problemOf(kind: ObjectKind, outcome: Refusal): Problem {
   if (policy.retryAfterSeconds !== undefined) fields.push('Retry-After', String(policy.retryAfterSeconds));
   // RFC 9110 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
   if (outcome === 'method') fields.push('Allow', ALLOWED_METHODS);
-  const problem: Problem = { status: policy.status, fields, body };
-  made.set(name, problem);
-  return problem;
+  return { status: policy.status, fields, body };
 }
 
 /** The same as bytes, for a socket whose request could not be read. */

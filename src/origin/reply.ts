@@ -6,12 +6,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { Burst } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
-import { select } from './conditional.ts';
+import { type RequestFields, select, type Validators } from './conditional.ts';
 import type { Connections } from './connections.ts';
-import { ALLOWED_METHODS, problemOf, type Refusal } from './problems.ts';
-import { CROSS_ORIGIN, cacheFields, type HeaderList, type Representation } from './representation.ts';
+import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
+import { CROSS_ORIGIN, cacheFields, type HeaderList, ofGrowing, type Representation } from './representation.ts';
 
 /** One request and its answer. */
 export interface Exchange {
@@ -19,11 +20,27 @@ export interface Exchange {
   readonly response: ServerResponse;
 }
 
+/** A body whose length is not known yet. */
+export interface OpenBody {
+  /** False when the client has not taken all so far: then onceDrained before the next. */
+  write(bytes: Buffer): boolean;
+  onceDrained(call: () => void): void;
+  /** The last bytes and the last chunk. */
+  end(bytes: Buffer): void;
+  /** Ends the connection without the last chunk: visible to the client as incomplete. */
+  cut(): void;
+  readonly isGone: boolean;
+}
+
 export interface Reply {
   /** 200, 206, 304, 412 or 416 of an object, as the request's fields ask. */
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void;
   /** A refusal with its JSON body; `extra` adds fields. Cuts the connection when an answer was begun already. */
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra?: HeaderList): void;
+  /** The same with the reason in its message. */
+  refuse(exchange: Exchange, kind: ObjectKind, outcome: Refusal, why: string): void;
+  /** The chunked 200 of a Segment that grows; undefined when it is answered already: HEAD, 304, 412. */
+  begin(exchange: Exchange, kind: ObjectKind, contentType: string): OpenBody | undefined;
   preflight(exchange: Exchange): void;
   /** A small text made on the spot, with the policy of its kind. */
   plain(exchange: Exchange, kind: ObjectKind, text: string): void;
@@ -43,25 +60,84 @@ const REQUEST_FIELDS =
 
 const EMPTY = Buffer.alloc(0);
 
+/** A growing object has none, and no ranges. */
+const WITHOUT_VALIDATORS: Validators = { etag: undefined, lastModifiedSeconds: undefined, length: 0, ranges: false };
+
+interface Counter {
+  inc(by?: number): void;
+}
+
+/** The counters by their labels, looked up once: prom-client hashes labels at each call. */
+class ReplyCounters {
+  readonly #metrics: Metrics;
+  readonly #responses = new Map<ObjectKind, Map<number, Counter>>();
+  readonly #bytes = new Map<ObjectKind, Counter>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  responses(kind: ObjectKind, status: number): Counter {
+    const ofKind = this.#responses.get(kind) ?? new Map<number, Counter>();
+    this.#responses.set(kind, ofKind);
+    const counter = ofKind.get(status) ?? this.#metrics.responses.labels(kind, String(status));
+    ofKind.set(status, counter);
+    return counter;
+  }
+
+  bytes(kind: ObjectKind): Counter {
+    const counter = this.#bytes.get(kind) ?? this.#metrics.responseBytes.labels(kind);
+    this.#bytes.set(kind, counter);
+    return counter;
+  }
+}
+
+class SocketBody implements OpenBody {
+  readonly #exchange: Exchange;
+  readonly #bytes: Counter;
+
+  constructor(exchange: Exchange, bytes: Counter) {
+    this.#exchange = exchange;
+    this.#bytes = bytes;
+  }
+
+  get isGone(): boolean {
+    const { request, response } = this.#exchange;
+    return response.destroyed || request.socket.destroyed;
+  }
+
+  write(bytes: Buffer): boolean {
+    this.#bytes.inc(bytes.length);
+    return this.#exchange.response.write(bytes);
+  }
+
+  onceDrained(call: () => void): void {
+    this.#exchange.response.once('drain', call);
+  }
+
+  end(bytes: Buffer): void {
+    this.#bytes.inc(bytes.length);
+    this.#exchange.response.end(bytes);
+  }
+
+  cut(): void {
+    this.#exchange.request.socket.destroy();
+  }
+}
+
 class SocketReply implements Reply {
   readonly #options: ReplyOptions;
+  readonly #counters: ReplyCounters;
+  readonly #burst = new Burst();
 
   constructor(options: ReplyOptions) {
     this.#options = options;
+    this.#counters = new ReplyCounters(options.metrics);
   }
 
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void {
-    const { headers, method } = exchange.request;
-    const fields = {
-      ifMatch: headers['if-match'],
-      ifNoneMatch: headers['if-none-match'],
-      ifModifiedSince: headers['if-modified-since'],
-      ifUnmodifiedSince: headers['if-unmodified-since'],
-      range: headers.range,
-      ifRange: oneValue(headers['if-range']),
-    };
     const { bytes, always, content, whole, validators } = representation;
-    const selection = select(fields, validators, method === 'GET');
+    const selection = select(fieldsOf(exchange.request), validators, exchange.request.method === 'GET');
     switch (selection.kind) {
       case 'whole':
         this.#send(exchange, kind, 200, whole, bytes);
@@ -99,6 +175,33 @@ class SocketReply implements Reply {
     this.#send(exchange, kind, status, extra.length === 0 ? fields : [...fields, ...extra], body);
   }
 
+  refuse(exchange: Exchange, kind: ObjectKind, outcome: Refusal, why: string): void {
+    const { status, fields, body } = explainedProblem(kind, outcome, why);
+    this.#send(exchange, kind, status, fields, body);
+  }
+
+  begin(exchange: Exchange, kind: ObjectKind, contentType: string): OpenBody | undefined {
+    const { request, response } = exchange;
+    const { always, content } = ofGrowing(kind, contentType);
+    const selection = select(fieldsOf(request), WITHOUT_VALIDATORS, request.method === 'GET');
+    if (selection.kind === 'not-modified') {
+      this.#send(exchange, kind, 304, always, EMPTY);
+      return undefined;
+    }
+    if (selection.kind === 'precondition-failed') {
+      this.problem(exchange, kind, 'precondition');
+      return undefined;
+    }
+    const coding = request.httpVersion === '1.0' ? [] : ['Transfer-Encoding', 'chunked'];
+    this.#head(exchange, kind, 200, [...always, ...content, ...coding]);
+    if (request.method === 'HEAD') {
+      response.end();
+      return undefined;
+    }
+    this.#limit(exchange);
+    return new SocketBody(exchange, this.#counters.bytes(kind));
+  }
+
   preflight(exchange: Exchange): void {
     const policy = cachePolicy('other', 'preflight');
     const fields = [
@@ -129,21 +232,48 @@ class SocketReply implements Reply {
     this.#send(exchange, kind, 200, fields, body);
   }
 
-  #send({ request, response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
-    const { metrics, connections, clock, bodyMs } = this.#options;
-    metrics.responses.labels(kind, String(status)).inc();
-    response.writeHead(status, connections.isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
-    if (request.method === 'HEAD' || body.length === 0) {
+  #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
+    const { request, response } = exchange;
+    const hasBody = request.method !== 'HEAD' && body.length > 0;
+    if (hasBody) this.#counters.bytes(kind).inc(body.length);
+    if (!this.#options.connections.isClosing && this.#burst.repeat(request, response, status, fields, body)) {
+      this.#counters.responses(kind, status).inc();
+      if (request.socket.writableLength > 0) this.#limit(exchange);
+      return;
+    }
+    this.#head(exchange, kind, status, fields);
+    this.#burst.note(request, response, fields, body);
+    if (!hasBody) {
       response.end();
       return;
     }
-    metrics.responseBytes.labels(kind).inc(body.length);
     response.end(body);
-    const { socket } = request;
-    if (socket.writableLength === 0) return;
-    const stopTimer = clock.after(bodyMs, () => socket.destroy());
+    if (request.socket.writableLength > 0) this.#limit(exchange);
+  }
+
+  #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
+    this.#counters.responses(kind, status).inc();
+    const { isClosing } = this.#options.connections;
+    response.writeHead(status, isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
+  }
+
+  /** A body takes bodyMs at most. */
+  #limit({ request, response }: Exchange): void {
+    const { clock, bodyMs } = this.#options;
+    const stopTimer = clock.after(bodyMs, () => request.socket.destroy());
     response.once('close', stopTimer);
   }
+}
+
+function fieldsOf({ headers }: IncomingMessage): RequestFields {
+  return {
+    ifMatch: headers['if-match'],
+    ifNoneMatch: headers['if-none-match'],
+    ifModifiedSince: headers['if-modified-since'],
+    ifUnmodifiedSince: headers['if-unmodified-since'],
+    range: headers.range,
+    ifRange: oneValue(headers['if-range']),
+  };
 }
 
 /** A field that Node types as list or text. */

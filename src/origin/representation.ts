@@ -99,6 +99,28 @@ export function ofObject(kind: ObjectKind, object: StoredObject): Representation
   return made;
 }
 
+/** A Segment that is still growing: what is known of its answer before its length and content are. */
+export interface GrowingForm {
+  /** What a 304 and a 200 have in common. */
+  readonly always: HeaderList;
+  readonly content: HeaderList;
+}
+
+const growing = new Map<string, GrowingForm>();
+
+/**
+ * The policy of the finished object, for that is what caches keep in the end; without ETag, Last-Modified, Accept-Ranges and
+ * Content-Length, which need the end.
+ */
+export function ofGrowing(kind: ObjectKind, contentType: StoredObject['contentType']): GrowingForm {
+  const known = growing.get(`${kind} ${contentType}`);
+  if (known !== undefined) return known;
+  const always = [...cacheFields(cachePolicy(kind, 'ok')), ...CROSS_ORIGIN];
+  const made = { always, content: ['Content-Type', contentType] };
+  growing.set(`${kind} ${contentType}`, made);
+  return made;
+}
+
 export interface TextForms {
   readonly plain: Representation;
   /** The gzip form once it is made. */
@@ -108,18 +130,31 @@ export interface TextForms {
 }
 
 const compress = promisify(gzip);
-const ofRevisions = new WeakMap<TextRevision, TextForms>();
+
+/** One revision of a text, compressed at most once for all kinds of answers that it is. */
+interface RevisionForms {
+  readonly bytes: Buffer;
+  readonly ofKind: Map<ObjectKind, TextForms>;
+  zipping: Promise<Buffer> | undefined;
+}
+const ofRevisions = new WeakMap<TextRevision, RevisionForms>();
 
 /** The forms of one revision of a playlist or MPD. */
 export function ofText(kind: ObjectKind, revision: TextRevision): TextForms {
-  const known = ofRevisions.get(revision);
-  if (known !== undefined) return known;
-  const made = textForms(kind, revision);
-  ofRevisions.set(revision, made);
+  let forms = ofRevisions.get(revision);
+  if (forms === undefined) {
+    forms = { bytes: Buffer.from(revision.text, 'utf8'), ofKind: new Map(), zipping: undefined };
+    ofRevisions.set(revision, forms);
+  }
+  let made = forms.ofKind.get(kind);
+  if (made === undefined) {
+    made = textForms(kind, revision, forms);
+    forms.ofKind.set(kind, made);
+  }
   return made;
 }
 
-function textForms(kind: ObjectKind, revision: TextRevision): TextForms {
+function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForms): TextForms {
   const form = (bytes: Buffer, encoding: HeaderList): Representation =>
     represent({
       kind,
@@ -130,7 +165,7 @@ function textForms(kind: ObjectKind, revision: TextRevision): TextForms {
       vary: ['Vary', 'Accept-Encoding'],
       content: ['Content-Type', revision.contentType, ...encoding],
     });
-  const plain = form(Buffer.from(revision.text, 'utf8'), []);
+  const plain = form(forms.bytes, []);
   let gzipped: Representation | undefined;
   let making: Promise<Representation> | undefined;
   return {
@@ -139,7 +174,8 @@ function textForms(kind: ObjectKind, revision: TextRevision): TextForms {
       return gzipped;
     },
     gzip() {
-      making ??= compress(plain.bytes).then((bytes) => {
+      forms.zipping ??= compress(plain.bytes);
+      making ??= forms.zipping.then((bytes) => {
         gzipped = form(bytes, ['Content-Encoding', 'gzip']);
         return gzipped;
       });

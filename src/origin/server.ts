@@ -19,7 +19,7 @@ import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
 
 export interface OriginLimits {
-  /** Requests held for objects to come; over it 503. */
+  /** Requests held for objects to come, growing ones included; over it 503. */
   readonly waiters: number;
   /** Open connections; over it new ones are dropped. */
   readonly connections: number;
@@ -40,8 +40,8 @@ export interface OriginLimits {
 }
 
 const ORIGIN_LIMITS: OriginLimits = {
-  waiters: 5000,
-  connections: 10_000,
+  waiters: 16_000,
+  connections: 16_000,
   pipelined: 32,
   headerBytes: 96 * 1024,
   stallMs: 30_000,

@@ -99,7 +99,11 @@ class KeyedWaiters implements Waiters {
 
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
   #end(view: ChannelView, room: Room, key: string, end: WaitEnd): void {
-    const ended = [...(room.byKey.get(key) ?? [])].filter((waiter) => this.#forget(room, key, waiter));
+    const ended = room.byKey.get(key);
+    if (ended === undefined) return;
+    room.byKey.delete(key);
+    for (const waiter of ended) waiter.stopTimer();
+    this.#changeCount(-ended.size);
     room.delivering += 1;
     for (const waiter of ended) waiter.onEnd(end);
     room.delivering -= 1;
@@ -122,7 +126,7 @@ class KeyedWaiters implements Waiters {
     this.#rooms.delete(view);
   }
 
-  #changeCount(by: 1 | -1): void {
+  #changeCount(by: number): void {
     this.#count += by;
     this.#options.onCount(this.#count);
   }

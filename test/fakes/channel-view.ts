@@ -5,6 +5,7 @@ import type {
   ChannelView,
   MediaAnswer,
   MediaName,
+  PlaylistDirectives,
   TextAnswer,
   TextName,
   TextRevision,
@@ -26,10 +27,13 @@ export function textRevision(text: string, changedMs = 1_795_290_120_123): TextR
 
 export class FakeChannel implements ChannelView {
   readonly id: string;
+  hasParts = false;
   holdMs = 2000;
   segmentMs = 2000;
   /** Questions so far: text and media. */
   asked = 0;
+  /** Those of the last question for a text. */
+  lastDirectives: PlaylistDirectives | undefined;
   readonly #texts = new Map<string, TextAnswer>();
   readonly #media = new Map<string, MediaAnswer>();
   readonly #listeners = new Set<(key: string) => void>();
@@ -58,8 +62,26 @@ export class FakeChannel implements ChannelView {
     for (const listener of this.#listeners) listener(key);
   }
 
-  text(name: TextName): TextAnswer {
+  /** A Segment of these parts so far; wakes who waits for more. */
+  grow(name: MediaName, ...bodies: readonly (Buffer | string)[]): void {
+    this.setMedia(name, {
+      kind: 'growing',
+      parts: bodies.map((body) => storedObject(body)),
+      contentType: 'video/mp4',
+      key: nameOf(name),
+    });
+    this.wake(nameOf(name));
+  }
+
+  /** The Segment whole. */
+  finish(name: MediaName, ...bodies: readonly (Buffer | string)[]): void {
+    this.setMedia(name, Buffer.concat(bodies.map((body) => Buffer.from(body))));
+    this.wake(nameOf(name));
+  }
+
+  text(name: TextName, directives?: PlaylistDirectives): TextAnswer {
     this.asked += 1;
+    this.lastDirectives = directives;
     return this.#texts.get(nameOf(name)) ?? { kind: 'unknown' };
   }
 

@@ -63,6 +63,7 @@ export function controlDirectory(nowMs: () => number, ...first: readonly Channel
   let statuses = first;
   const view = (status: ChannelStatus): ChannelView => ({
     id: status.id,
+    hasParts: false,
     text: () => ({ kind: 'unknown' }),
     media: () => ({ kind: 'unknown' }),
     onReady: () => () => undefined,

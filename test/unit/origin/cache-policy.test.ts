@@ -59,7 +59,9 @@ describe('checklist 6', () => {
     for (const row of of('unknown-channel')) expect(maxAge(row.cacheControl)).toBe(5);
     for (const row of of('gone')) expect(maxAge(row.cacheControl)).toBe(60);
     for (const row of of('withdrawn')) expect(maxAge(row.cacheControl)).toBe(5);
-    for (const row of of('overloaded')) expect([row.cacheControl, row.retryAfterSeconds]).toEqual(['no-store', 1]);
+    for (const row of of('overloaded', 'expired')) {
+      expect([row.status, row.cacheControl, row.retryAfterSeconds]).toEqual([503, 'no-store', 1]);
+    }
   });
 
   it('MUST: playlists without directives live TD/2 (1 s); an MPD never longer than minimumUpdatePeriod', () => {
@@ -69,6 +71,13 @@ describe('checklist 6', () => {
     }
     for (const kind of ['dash', 'dash-dvr'] as const)
       expect(maxAge(cachePolicy(kind, 'ok').cacheControl)).toBeLessThanOrEqual(2);
+  });
+
+  it('MUST: the answer to a blocking request lives 6 x TD (RFC 8216bis, appendix B), for browsers and for CDNs', () => {
+    for (const outcome of ['ok', 'not-modified'] as const) {
+      const { cacheControl, cdnCacheControl } = cachePolicy('hls-blocked', outcome);
+      expect([cacheControl, cdnCacheControl]).toEqual(['public, max-age=12', 'max-age=12']);
+    }
   });
 
   it('MUST: media is immutable for a day, in 200, 206 and 304 alike', () => {

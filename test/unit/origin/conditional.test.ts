@@ -154,3 +154,25 @@ describe('Accept-Encoding, RFC 9110 12.5.3', () => {
     expect(prefersGzip(field)).toBe(false);
   });
 });
+
+describe('an object that is still growing has no tag', () => {
+  const none: Validators = { etag: undefined, lastModifiedSeconds: undefined, length: 0, ranges: false };
+  const asked = (fields: Partial<RequestFields>) => select({ ...NONE, ...fields }, none, true).kind;
+
+  it('RFC 9110 13.1.2: If-None-Match with tags cannot match; `*` is about any representation', () => {
+    for (const tags of ['"a"', 'W/"a"', '"undefined"', 'W/"undefined"'])
+      expect(asked({ ifNoneMatch: tags })).toBe('whole');
+    expect(asked({ ifNoneMatch: '*' })).toBe('not-modified');
+  });
+
+  it('RFC 9110 13.1.1: If-Match with tags fails, for there is no strong validator yet', () => {
+    expect(asked({ ifMatch: '"a"' })).toBe('precondition-failed');
+    expect(asked({ ifMatch: '*' })).toBe('whole');
+  });
+
+  it('RFC 9110 14.2: Range is ignored, and dates prove nothing', () => {
+    expect(asked({ range: 'bytes=0-9' })).toBe('whole');
+    expect(asked({ range: 'bytes=99999-' })).toBe('whole');
+    expect(asked({ ifModifiedSince: 'Sun, 06 Nov 2036 08:49:37 GMT' })).toBe('whole');
+  });
+});

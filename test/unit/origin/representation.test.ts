@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { OBJECT_KINDS, OUTCOMES } from '../../../src/origin/cache-policy.ts';
-import { problemOf, type Refusal, rawProblem } from '../../../src/origin/problems.ts';
-import { type HeaderList, ofObject, ofText } from '../../../src/origin/representation.ts';
+import { explainedProblem, problemOf, type Refusal, rawProblem } from '../../../src/origin/problems.ts';
+import { type HeaderList, ofGrowing, ofObject, ofText } from '../../../src/origin/representation.ts';
 import { storedObject, textRevision } from '../../fakes/channel-view.ts';
 
 const field = (fields: HeaderList, name: string) => fields[fields.indexOf(name) + 1];
@@ -58,4 +58,34 @@ it('writes a refusal as a whole HTTP/1.1 message', () => {
   );
   expect(head).toContain('\r\nCache-Control: no-store\r\n');
   expect(head).toContain(`\r\nContent-Length: ${body?.length}`);
+});
+
+it('one revision as the current and as the blocked playlist: two lives, one ETag, compressed once', async () => {
+  const revision = textRevision('#EXTM3U\n'.repeat(100));
+  const [current, blocked] = [ofText('hls-media', revision), ofText('hls-blocked', revision)];
+  expect(field(current.plain.always, 'Cache-Control')).toBe('public, max-age=1, stale-if-error=6');
+  expect(field(blocked.plain.always, 'Cache-Control')).toBe('public, max-age=12');
+  expect(blocked.plain.validators.etag).toBe(current.plain.validators.etag);
+  const [one, two] = await Promise.all([current.gzip(), blocked.gzip()]);
+  expect(two.bytes).toBe(one.bytes);
+  expect(field(two.always, 'Cache-Control')).toBe('public, max-age=12');
+});
+
+it('a growing Segment has the life of the finished one, and nothing that needs its end', () => {
+  const { always, content } = ofGrowing('segment', 'video/mp4');
+  const fields = [...always, ...content];
+  expect(field(fields, 'Cache-Control')).toBe('public, max-age=86400, immutable');
+  expect(field(fields, 'Content-Type')).toBe('video/mp4');
+  for (const name of ['ETag', 'Last-Modified', 'Accept-Ranges', 'Content-Length', 'Vary'])
+    expect(fields).not.toContain(name);
+});
+
+it('says why directives are refused, without anything of a stack, and does not keep such answers', () => {
+  const { status, body } = explainedProblem('hls-media', 'bad-directive', '_HLS_part without _HLS_msn');
+  expect(status).toBe(400);
+  expect(JSON.parse(body.toString())).toEqual({
+    code: 'HTTP_BAD_REQUEST',
+    message: 'The delivery directives of this playlist request are not valid: _HLS_part without _HLS_msn.',
+  });
+  expect(problemOf('hls-media', 'bad-directive').body.toString()).not.toContain('_HLS_part');
 });
