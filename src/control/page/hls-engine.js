@@ -42,6 +42,13 @@ function startNative(video, url, onProblem) {
   };
 }
 
+/** Without a rate above 1 hls.js never makes up for the slack of its start. */
+export const HLS_SETTINGS = {
+  lowLatencyMode: true,
+  maxLiveSyncPlaybackRate: 1.1,
+  backBufferLength: 30,
+};
+
 /**
  * @param {HTMLVideoElement} video
  * @param {string} url
@@ -51,12 +58,7 @@ function startNative(video, url, onProblem) {
 export function startHls(video, url, onProblem) {
   const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
   if (!Hls.isSupported()) return startNative(video, url, onProblem);
-  // Without a rate above 1 hls.js never makes up for the slack of its start.
-  const hls = new Hls({
-    lowLatencyMode: true,
-    maxLiveSyncPlaybackRate: 1.1,
-    backBufferLength: 30,
-  });
+  const hls = new Hls(HLS_SETTINGS);
   hls.on(Hls.Events.ERROR, (_event, data) => {
     if (data.fatal) onProblem(data.response?.code ? `${data.details} (${data.response.code})` : data.details);
   });
