@@ -3,7 +3,7 @@
  * It never judges and never computes an age. Invariant: every instant is UTC ms as this page's monotonic clock carries it on.
  */
 // @ts-nocheck: it runs on the page's globals.
-import { readStrip, STRIP_PIXELS } from '/test/rig/picture-clock.js';
+import { readStrip, STRIP_PIXELS } from './picture-clock.js';
 
 /** Reading pixels back costs more than all else here: six a second are enough. */
 const READ_EVERY_FRAMES = 5;

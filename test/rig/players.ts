@@ -33,8 +33,8 @@ const BUNDLES: Readonly<Record<string, string>> = {
   '/dash.js': 'node_modules/dashjs/dist/modern/umd/dash.all.min.js',
   '/shaka.js': 'node_modules/shaka-player/dist/shaka-player.compiled.js',
   '/watch.js': 'test/rig/watch-page.js',
-  '/glass.js': 'test/rig/glass-page.js',
   // Under their own paths: they import one another.
+  '/test/rig/glass-page.js': 'test/rig/glass-page.js',
   '/test/rig/picture-clock.js': 'test/rig/picture-clock.js',
   '/samples/clock-strip.mjs': 'samples/clock-strip.mjs',
 };
@@ -42,7 +42,7 @@ const BUNDLES: Readonly<Record<string, string>> = {
 const PAGE = `<!doctype html><meta charset="utf-8"><title>watch</title>
 <video id="video" width="640" height="360" crossorigin="anonymous" playsinline></video>
 <script src="/hls.js"></script><script src="/dash.js"></script><script src="/shaka.js"></script><script src="/watch.js"></script>
-<script type="module" src="/glass.js"></script>`;
+<script type="module" src="/test/rig/glass-page.js"></script>`;
 
 const FLAGS = [
   '--no-sandbox',
@@ -99,7 +99,7 @@ export interface Traffic {
   readonly byStatus: Readonly<Record<number, number>>;
 }
 
-export interface Screen {
+interface Screen {
   readonly page: Page;
   watched(): Promise<Watched>;
   glass(): Promise<GlassNotes>;

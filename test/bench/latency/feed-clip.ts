@@ -11,7 +11,7 @@ export const LOOP_MS = 32_000;
 const FPS = 30;
 const ACCESS_UNITS = (LOOP_MS * 48) / 1024;
 
-export const CLIP = { width: 640, height: 360, fps: FPS, kbps: 1500 } as const;
+const CLIP = { width: 640, height: 360, fps: FPS, kbps: 1500 } as const;
 
 export interface FeedTag {
   /** FLV TagType: 8 audio, 9 video, 18 script. */

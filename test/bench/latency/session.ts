@@ -30,7 +30,7 @@ export interface Material {
 }
 
 /** What viewers as to requests saw (viewers.ts). Lag is from the end of a part (a Segment) to its last byte, ms. */
-export interface ViewerReport {
+interface ViewerReport {
   readonly requests: number;
   readonly byStatus: Readonly<Record<string, number>>;
   readonly lag: { readonly p50: number; readonly p95: number; readonly count: number };
