@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Latency } from '../../../src/config/model.ts';
 import type { GlassNotes, Theatre, Traffic } from '../../rig/players.ts';
-import { type Running, type ServiceProcess, start, startService, until } from '../service-process.ts';
+import { type ServiceProcess, start, startService, until } from '../service-process.ts';
 import { type Alternatives, type Edge, openAlternatives, openNginxEdge, openVarnishEdge } from './edges.ts';
-import { LOOP_MS } from './feed-clip.ts';
 import { type Feed, figuresOf, type WatchFigures } from './figures.ts';
 import { isDash, type Play, type Route, settingsOf } from './plays.ts';
+import { type Pusher, program, startPusher } from './pusher-process.ts';
 
 const CHANNEL = 'match';
 
@@ -61,26 +61,6 @@ export interface SessionResult {
   readonly stages: readonly string[];
 }
 
-const module = (name: string): string[] => ['--import', 'tsx', new URL(name, import.meta.url).pathname];
-
-interface Pusher extends Running {
-  readonly feed: Feed;
-  lateMs(): number;
-}
-
-async function startPusher(clip: string, jitterMs: number, targets: readonly string[]): Promise<Pusher> {
-  let startMs: number | undefined;
-  let lateMs = 0;
-  const args = [...module('./pusher.ts'), clip, String(jitterMs), ...targets];
-  const process_ = start(process.execPath, args, (line) => {
-    const said = JSON.parse(line) as { startMs?: number; lateMs?: number };
-    startMs ??= said.startMs;
-    lateMs = Math.max(lateMs, said.lateMs ?? 0);
-  });
-  await until('the pusher pushes', () => startMs !== undefined, process_);
-  return Object.assign(process_, { feed: { startMs: startMs ?? Number.NaN, loopMs: LOOP_MS }, lateMs: () => lateMs });
-}
-
 interface Viewers {
   report(): ViewerReport | undefined;
   stop(): Promise<void>;
@@ -88,7 +68,7 @@ interface Viewers {
 
 function startViewers(url: string, count: number): Viewers {
   let last: ViewerReport | undefined;
-  const running = start(process.execPath, [...module('./viewers.ts'), url, String(count)], (line) => {
+  const running = start(process.execPath, [...program('./viewers.ts'), url, String(count)], (line) => {
     last = JSON.parse(line);
   });
   return {

@@ -27,27 +27,29 @@ async function ask(source: Source, url: string): Promise<string | undefined> {
   return status === 200 ? body : undefined;
 }
 
-/** When units ended to arrive, until a playlist tells when they ended to happen. */
+/** When units were asked for and when they were there, until a playlist tells when they ended to happen. */
 class Arrivals {
-  readonly #atMs = new Map<string, number>();
+  readonly #asked = new Map<string, { readonly askedMs: number; hereMs: number | undefined }>();
 
   isAsked(uri: string): boolean {
-    return this.#atMs.has(uri);
+    return this.#asked.has(uri);
   }
 
   async fetch(source: Source, base: string, uri: string): Promise<void> {
-    this.#atMs.set(uri, Number.NaN);
-    if ((await ask(source, new URL(uri, base).href)) !== undefined) this.#atMs.set(uri, utcMs());
+    const unit = { askedMs: utcMs(), hereMs: undefined as number | undefined };
+    this.#asked.set(uri, unit);
+    if ((await ask(source, new URL(uri, base).href)) !== undefined) unit.hereMs = utcMs();
   }
 
+  /** Counts those that were asked for before they existed: the lag of others is that of who asks. */
   settle(units: readonly MediaUnit[]): void {
     for (const { uri, endMs } of units) {
-      const atMs = this.#atMs.get(uri);
-      if (atMs === undefined || Number.isNaN(atMs - endMs)) continue;
-      this.#atMs.set(uri, Number.NaN);
-      if (lags.length < KEPT_LAGS) lags.push(atMs - endMs);
+      const unit = this.#asked.get(uri);
+      if (unit?.hereMs === undefined) continue;
+      if (unit.askedMs < endMs && lags.length < KEPT_LAGS) lags.push(unit.hereMs - endMs);
+      unit.hereMs = undefined;
     }
-    for (const uri of [...this.#atMs.keys()].slice(0, -200)) this.#atMs.delete(uri);
+    for (const uri of [...this.#asked.keys()].slice(0, -200)) this.#asked.delete(uri);
   }
 }
 
@@ -65,8 +67,7 @@ async function playRendition(source: Source, url: string, isFirst: boolean): Pro
       continue;
     }
     const list = readPlaylist(text);
-    // The reload of those who do not wait would be in their lags.
-    arrivals.settle(isFirst ? [...list.parts, ...list.segments] : list.parts);
+    arrivals.settle([...list.parts, ...list.segments]);
     if (list.hint !== undefined && !arrivals.isAsked(list.hint)) void arrivals.fetch(source, url, list.hint);
     if (list.canBlock && list.parts.length > 0) {
       query = `?_HLS_msn=${list.next.msn}&_HLS_part=${list.next.part}`;
