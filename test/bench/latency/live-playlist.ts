@@ -15,6 +15,8 @@ export interface LivePlaylist {
   readonly canBlock: boolean;
   readonly segments: readonly MediaUnit[];
   readonly parts: readonly MediaUnit[];
+  /** The newest EXT-X-MAP. */
+  readonly header: string | undefined;
   /** EXT-X-PRELOAD-HINT of a part. */
   readonly hint: string | undefined;
   /** What a blocking reload asks for. */
@@ -42,6 +44,7 @@ export function readPlaylist(text: string): LivePlaylist {
   let targetSeconds = 2;
   let canBlock = false;
   let hint: string | undefined;
+  let header: string | undefined;
   let sequence = 0;
   let startMs = Number.NaN;
   let duration = 0;
@@ -54,6 +57,7 @@ export function readPlaylist(text: string): LivePlaylist {
     else if (line.startsWith('#EXT-X-SERVER-CONTROL:')) canBlock = attribute(line, 'CAN-BLOCK-RELOAD') === 'YES';
     else if (line.startsWith('#EXT-X-MEDIA-SEQUENCE:')) sequence = Number(line.slice(22));
     else if (line.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) startMs = Date.parse(line.slice(25));
+    else if (line.startsWith('#EXT-X-MAP:')) header = attribute(line, 'URI');
     else if (line.startsWith('#EXTINF:')) duration = Number.parseFloat(line.slice(8));
     else if (line.startsWith('#EXT-X-PART:')) {
       const fromMs = open.count === 0 ? startMs : open.endMs;
@@ -72,6 +76,7 @@ export function readPlaylist(text: string): LivePlaylist {
     canBlock,
     segments,
     parts,
+    header,
     hint,
     next: { msn: sequence + segments.length, part: open.count },
   };

@@ -3,7 +3,7 @@
  */
 import type { Latency } from '../../../src/config/model.ts';
 import { goalOf, meetsGoal, type Play } from './plays.ts';
-import type { PlayResult, SessionResult } from './session.ts';
+import type { PlayResult, SessionResult, ViewerReport } from './session.ts';
 
 const COLUMNS = ['route', 'player', 'settings', 'p50', 'p95', 'first', 'start-up', 'stalls', 'rebuffer', 'rate chg'];
 const MORE = ['req/s', '4xx/5xx', 'failed', 'ahead', 'rungs', 'freezes', 'read', 'bad', 'busy', 'goal'];
@@ -48,9 +48,12 @@ export const oneLine = (result: PlayResult): string => `${result.play.name}: ${c
 export function textOf(session: SessionResult): string {
   const { latency, plays, failed, viewers, pusherLateMs, refused, stages } = session;
   const rows = [[...COLUMNS, ...MORE], ...plays.map(cellsOf)];
+  const whole = latency === 'normal' ? 'Segments' : 'parts';
+  const lagOf = (what: string, { p50, p95, count }: ViewerReport['lag']) =>
+    count === 0 ? '' : `${what} ${p50?.toFixed(0)} ms (p95 ${p95?.toFixed(0)} ms, ${count}); `;
   const lags = Object.entries(viewers).map(
-    ([route, { lag, requests, byStatus }]) =>
-      `  ${route}: last byte ${lag.p50.toFixed(0)} ms (p95 ${lag.p95.toFixed(0)} ms, ${lag.count} ${latency === 'normal' ? 'Segments' : 'parts'}) after the end of its last frame; ${requests} requests, ${JSON.stringify(byStatus)}`,
+    ([route, { lag, growing, requests, byStatus }]) =>
+      `  ${route}: ${lagOf(whole, lag)}${lagOf('chunks of growing Segments', growing)}${requests} requests, ${JSON.stringify(byStatus)}`,
   );
   const errors = plays
     .filter((one) => one.errors.length > 0)
@@ -60,7 +63,7 @@ export function textOf(session: SessionResult): string {
     table(rows),
     ...failed.map(({ play, why }) => `${play.name}: could not be measured: ${why}`),
     ...(errors.length === 0 ? [] : ['errors of players:', ...errors]),
-    'other viewers, by route:',
+    'other viewers, by route: last byte after the end of the last frame',
     ...lags,
     ...penalties(latency, plays),
     `pusher: latest tag ${pusherLateMs.toFixed(0)} ms behind its plan`,

@@ -30,10 +30,19 @@ export interface Material {
 }
 
 /** What viewers as to requests saw (viewers.ts). Lag is from the end of a part (a Segment) to its last byte, ms. */
-interface ViewerReport {
+export interface ViewerReport {
   readonly requests: number;
   readonly byStatus: Readonly<Record<string, number>>;
-  readonly lag: { readonly p50: number; readonly p95: number; readonly count: number };
+  readonly lag: Lag;
+  /** Of each chunk of a Segment that is read while it grows. */
+  readonly growing: Lag;
+}
+
+/** ms; null of none (JSON has no NaN). */
+interface Lag {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly count: number;
 }
 
 export interface PlayResult {
