@@ -9,7 +9,8 @@ import { resolve } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { ROOT } from './service.ts';
 
-export type PlayerName = 'hls.js' | 'dash.js' | 'shaka-hls' | 'shaka-dash';
+/** page-hls and page-dash are the engines of the service's own page. */
+export type PlayerName = 'hls.js' | 'dash.js' | 'shaka-hls' | 'shaka-dash' | 'page-hls' | 'page-dash';
 
 /** Counted since the page was opened, or since `reset()`. */
 interface Watched {
@@ -37,6 +38,12 @@ const BUNDLES: Readonly<Record<string, string>> = {
   '/test/rig/glass-page.js': 'test/rig/glass-page.js',
   '/test/rig/picture-clock.js': 'test/rig/picture-clock.js',
   '/samples/clock-strip.mjs': 'samples/clock-strip.mjs',
+  ...Object.fromEntries(
+    ['hls-engine', 'dash-engine', 'catch-up'].map((name) => [
+      `/src/control/page/${name}.js`,
+      `src/control/page/${name}.js`,
+    ]),
+  ),
 };
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>watch</title>

@@ -6,15 +6,6 @@
 /** @typedef {import('./hls-engine.js').Engine} Engine */
 /** @typedef {{ dashjs: typeof import('dashjs') }} DashWindow */
 
-/** dash.js would ask a server on the internet for the time when an MPD names no source. @param {string} url */
-export function dashSettings(url) {
-  const defaultTimingSource = {
-    scheme: 'urn:mpeg:dash:utc:http-xsdate:2014',
-    value: new URL('/time', url).href,
-  };
-  return { streaming: { utcSynchronization: { defaultTimingSource } } };
-}
-
 /**
  * @param {HTMLVideoElement} video
  * @param {string} url
@@ -24,9 +15,14 @@ export function dashSettings(url) {
 export function startDash(video, url, onProblem) {
   const { dashjs } = /** @type {DashWindow} */ (/** @type {unknown} */ (window));
   const player = dashjs.MediaPlayer().create();
+  // dash.js would ask a server on the internet for the time when an MPD names no source.
+  const defaultTimingSource = {
+    scheme: 'urn:mpeg:dash:utc:http-xsdate:2014',
+    value: new URL('/time', url).href,
+  };
   player.updateSettings({
-    ...dashSettings(url),
     debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
+    streaming: { utcSynchronization: { defaultTimingSource } },
   });
   player.on(dashjs.MediaPlayer.events.ERROR, (event) => {
     const error = /** @type {{ code?: number, message?: string }} */ (event.error);

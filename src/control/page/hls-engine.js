@@ -3,6 +3,8 @@
  * It never restarts itself: a fatal error is reported once and the page starts a new engine.
  */
 
+import { startCatchUp } from './catch-up.js';
+
 /** @typedef {import('hls.js').default} Hls */
 /** @typedef {{ Hls: typeof import('hls.js').default }} HlsWindow */
 /**
@@ -42,13 +44,6 @@ function startNative(video, url, onProblem) {
   };
 }
 
-/** Without a rate above 1 hls.js never makes up for the slack of its start. */
-export const HLS_SETTINGS = {
-  lowLatencyMode: true,
-  maxLiveSyncPlaybackRate: 1.1,
-  backBufferLength: 30,
-};
-
 /**
  * @param {HTMLVideoElement} video
  * @param {string} url
@@ -58,7 +53,9 @@ export const HLS_SETTINGS = {
 export function startHls(video, url, onProblem) {
   const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
   if (!Hls.isSupported()) return startNative(video, url, onProblem);
-  const hls = new Hls(HLS_SETTINGS);
+  // maxLiveSyncPlaybackRate stays 1: with less than a second in the buffer hls.js would never catch up, and that is all there is of parts.
+  const hls = new Hls({ lowLatencyMode: true, backBufferLength: 30 });
+  const catchUp = startCatchUp(video, () => ({ latency: hls.latency, target: hls.targetLatency }));
   hls.on(Hls.Events.ERROR, (_event, data) => {
     if (data.fatal) onProblem(data.response?.code ? `${data.details} (${data.response.code})` : data.details);
   });
@@ -79,6 +76,9 @@ export function startHls(video, url, onProblem) {
       hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => level.uri === id);
     },
     latencyMs: (nowMs) => (hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined),
-    destroy: () => hls.destroy(),
+    destroy() {
+      catchUp.stop();
+      hls.destroy();
+    },
   };
 }

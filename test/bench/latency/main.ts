@@ -4,7 +4,7 @@
  *   npm run bench:latency -- [--latency normal,low,ultra] [--only TEXT,TEXT] [--seconds 40 | --minutes 10] [--jitter 300]
  *                            [--viewers 20] [--settle 15] [--json FILE]
  *
- * --only: plays whose names (`low/varnish/hls.js/page`) contain one of these. --settle: seconds after the first picture that do not count
+ * --only: plays whose names (`low/varnish/page-hls`) contain one of these. --settle: seconds after the first picture that do not count
  * for p50 and p95. --jitter: each tag of the publisher is up to so many ms late, in order.
  *
  * The clip (360p30 with the clock strip, encoded once) is pushed in real time to the service and to nginx-rtmp. An age is from the

@@ -5,7 +5,7 @@ import type { Latency } from '../../../src/config/model.ts';
 import { goalOf, meetsGoal, type Play } from './plays.ts';
 import type { PlayResult, SessionResult, ViewerReport } from './session.ts';
 
-const COLUMNS = ['route', 'player', 'settings', 'p50', 'p95', 'first', 'start-up', 'stalls', 'rebuffer', 'rate chg'];
+const COLUMNS = ['route', 'player', 'p50', 'p95', 'first', 'start-up', 'stalls', 'rebuffer', 'rate chg'];
 const MORE = ['req/s', '4xx/5xx', 'failed', 'ahead', 'rungs', 'freezes', 'read', 'bad', 'busy', 'goal'];
 
 const seconds = (ms: number): string => (Number.isFinite(ms) ? `${(ms / 1000).toFixed(2)} s` : '-');
@@ -20,7 +20,7 @@ function cellsOf({ play, figures, traffic, busy, notes }: PlayResult): string[] 
       ? ''
       : [goal.p50Ms, ...(goal.p95Ms === undefined ? [] : [goal.p95Ms])].map((ms) => `< ${ms / 1000} s`).join(', ');
   return [
-    ...[play.route, play.player, play.settings, seconds(figures.p50Ms), seconds(figures.p95Ms)],
+    ...[play.route, play.player, seconds(figures.p50Ms), seconds(figures.p95Ms)],
     ...[seconds(figures.firstAgeMs), seconds(figures.startUpMs)],
     figures.stalls === 0 ? '0' : `${figures.stalls} (${seconds(figures.longestStallMs)})`,
     ...[percent(figures.rebufferRatio), String(figures.rateChanges)],
@@ -43,7 +43,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** One line while the others still run. */
-export const oneLine = (result: PlayResult): string => `${result.play.name}: ${cellsOf(result).slice(3).join('  ')}`;
+export const oneLine = (result: PlayResult): string => `${result.play.name}: ${cellsOf(result).slice(2).join('  ')}`;
 
 export function textOf(session: SessionResult): string {
   const { latency, plays, failed, viewers, pusherLateMs, refused, stages } = session;
@@ -75,18 +75,17 @@ export function textOf(session: SessionResult): string {
 
 /** What an edge adds, and what the alternatives come to, against the same player asking the origin. */
 function penalties(latency: Latency, plays: readonly PlayResult[]): string[] {
-  const p50 = (route: Play['route'], { player, settings }: Play) =>
-    plays.find(({ play }) => play.route === route && play.player === player && play.settings === settings)?.figures
-      .p50Ms;
+  const p50 = (route: Play['route'], player: Play['player']) =>
+    plays.find(({ play }) => play.route === route && play.player === player)?.figures.p50Ms;
   return plays.flatMap(({ play, figures }) => {
-    const direct = p50('direct', play);
+    const direct = p50('direct', play.player);
     if (play.route === 'direct' || direct === undefined) return [];
     const isEdge = play.route === 'varnish' || play.route === 'nginx';
     const difference = figures.p50Ms - direct;
     return [
       isEdge
-        ? `${play.route} adds ${seconds(difference)} to ${play.player} (${play.settings})`
-        : `${play.route} is ${(figures.p50Ms / direct).toFixed(1)} times ${latency} with ${play.player} (${play.settings})`,
+        ? `${play.route} adds ${seconds(difference)} to ${play.player}`
+        : `${play.route} is ${(figures.p50Ms / direct).toFixed(1)} times ${latency} with ${play.player}`,
     ];
   });
 }

@@ -10,7 +10,7 @@ import type { GlassNotes, Theatre, Traffic } from '../../rig/players.ts';
 import { type ServiceProcess, start, startService, until } from '../service-process.ts';
 import { type Alternatives, type Edge, openAlternatives, openNginxEdge, openVarnishEdge } from './edges.ts';
 import { type Feed, figuresOf, type WatchFigures } from './figures.ts';
-import { isDash, type Play, type Route, settingsOf } from './plays.ts';
+import { isDash, type Play, type Route } from './plays.ts';
 import { type Pusher, program, startPusher } from './pusher-process.ts';
 
 const CHANNEL = 'match';
@@ -98,7 +98,7 @@ function machineTime(): { busy: number; all: number } {
 
 async function watch(theatre: Theatre, play: Play, url: string, feed: Feed, effort: Effort): Promise<PlayResult> {
   const before = machineTime();
-  const screen = await theatre.open(play.player, url, settingsOf(play, url), { clock: true });
+  const screen = await theatre.open(play.player, url, {}, { clock: true });
   try {
     await sleep(effort.watchMs);
     const notes = await screen.glass();

@@ -79,7 +79,12 @@ async function readGrowing(source: Source, header: string, first: string): Promi
   }
 }
 
-async function playRendition(source: Source, url: string, isFirst: boolean): Promise<never> {
+/** isFirst: of the first viewer, whose Segments count. isVideo: whose lag counts; sound takes an access unit longer to encode. */
+async function playRendition(
+  source: Source,
+  url: string,
+  { isFirst, isVideo }: { isFirst: boolean; isVideo: boolean },
+): Promise<never> {
   const arrivals = new Arrivals();
   let query = '';
   let isReadingGrowing = false;
@@ -91,7 +96,7 @@ async function playRendition(source: Source, url: string, isFirst: boolean): Pro
       continue;
     }
     const list = readPlaylist(text.toString());
-    arrivals.settle([...list.parts, ...list.segments]);
+    if (isVideo) arrivals.settle([...list.parts, ...list.segments]);
     if (list.hint !== undefined && !arrivals.isAsked(list.hint)) void arrivals.fetch(source, url, list.hint);
     const newest = list.segments.at(-1)?.uri;
     if (list.canBlock && list.parts.length > 0) {
@@ -114,7 +119,11 @@ async function view(master: string, isFirst: boolean): Promise<void> {
   const variant = firstVariant((await ask(source, master))?.toString() ?? '');
   if (variant === undefined) throw new Error(`${master} is no multivariant playlist`);
   const renditions = [variant.video, ...(variant.audio === undefined ? [] : [variant.audio])];
-  await Promise.all(renditions.map((uri, i) => playRendition(source, new URL(uri, master).href, isFirst && i === 0)));
+  await Promise.all(
+    renditions.map((uri, i) =>
+      playRendition(source, new URL(uri, master).href, { isFirst: isFirst && i === 0, isVideo: i === 0 }),
+    ),
+  );
 }
 
 const [, , master = '', count = '1'] = process.argv;

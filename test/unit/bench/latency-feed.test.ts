@@ -126,12 +126,12 @@ describe('the plays', () => {
   });
 
   test('goals are where something was promised, never behind nginx', () => {
-    expect(goalOf(named('ultra/direct/hls.js/page'))).toEqual({ p50Ms: 1000, p95Ms: 1400 });
-    expect(goalOf(named('ultra/varnish/dash.js/default'))).toEqual({ p50Ms: 1000, p95Ms: 1400 });
-    expect(goalOf(named('low/direct/hls.js/default'))).toEqual({ p50Ms: 2100 });
-    expect(goalOf(named('normal/varnish/shaka-dash/default'))).toEqual({ p50Ms: 5000 });
-    expect(goalOf(named('ultra/nginx/hls.js/page'))).toBeUndefined();
-    expect(goalOf(named('low/nginx-rtmp/hls.js/default'))).toBeUndefined();
+    expect(goalOf(named('ultra/direct/page-hls'))).toEqual({ p50Ms: 1000, p95Ms: 1400 });
+    expect(goalOf(named('ultra/varnish/dash.js'))).toEqual({ p50Ms: 1000, p95Ms: 1400 });
+    expect(goalOf(named('low/direct/hls.js'))).toEqual({ p50Ms: 2100 });
+    expect(goalOf(named('normal/varnish/shaka-dash'))).toEqual({ p50Ms: 5000 });
+    expect(goalOf(named('ultra/nginx/page-hls'))).toBeUndefined();
+    expect(goalOf(named('low/nginx-rtmp/hls.js'))).toBeUndefined();
   });
 
   test('a goal is met below its figures and with one stall in ten minutes', () => {
