@@ -56,6 +56,10 @@ export function startHls(video, url, onProblem) {
   // maxLiveSyncPlaybackRate stays 1: with less than a second in the buffer hls.js would never catch up, and that is all there is of parts.
   const hls = new Hls({ lowLatencyMode: true, backBufferLength: 30 });
   const catchUp = startCatchUp(video, () => ({ latency: hls.latency, target: hls.targetLatency }));
+  // Each stall moves the target away for good, by a second: with parts, one part is what a stall shows to be missing.
+  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
+    if (details.partTarget > 0) hls.config.liveSyncOnStallIncrease = details.partTarget;
+  });
   hls.on(Hls.Events.ERROR, (_event, data) => {
     if (data.fatal) onProblem(data.response?.code ? `${data.details} (${data.response.code})` : data.details);
   });
