@@ -23,6 +23,7 @@ const PAGE_FILES = [
   'addresses.js',
   'advice.js',
   'dash-engine.js',
+  'catch-up.js',
   'hls-engine.js',
   'sparkline.js',
   'view.js',

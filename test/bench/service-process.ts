@@ -7,11 +7,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelStatus } from '../../src/channel/view.ts';
+import type { Latency } from '../../src/config/model.ts';
 import type { Material } from './material.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 /** Every channel has its own. */
 const keyOf = (channel: string) => `a-bench-key-${channel}`;
+const streamOf = (channel: string) => `${channel}?key=${keyOf(channel)}`;
 const FREE_PORTS = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
 
 export interface Running {
@@ -26,6 +28,9 @@ export interface Running {
 export interface ServiceProcess extends Running {
   /** `http://127.0.0.1:PORT/live` */
   readonly origin: string;
+  readonly ports: { readonly http: number; readonly rtmp: number; readonly control: number };
+  /** What follows `rtmp://HOST:PORT/live/`. */
+  streamOf(channel: string): string;
   status(channel: string): Promise<ChannelStatus>;
   push(channel: string): Running;
 }
@@ -77,9 +82,10 @@ export async function startService(
   material: Material,
   ladderPath: string,
   channels: readonly string[],
+  latency: Latency = 'normal',
 ): Promise<ServiceProcess> {
   const config = join(material.folder, `settings-${channels.length}.yaml`);
-  const settings = channels.map((id) => [id, { ladder: ladderPath, keys: { primary: keyOf(id) } }]);
+  const settings = channels.map((id) => [id, { ladder: ladderPath, keys: { primary: keyOf(id) }, latency }]);
   await writeFile(
     config,
     JSON.stringify({ channels: Object.fromEntries(settings), ffmpeg: material.ffmpeg }, undefined, 1),
@@ -103,9 +109,11 @@ export async function startService(
     said: () => service.said(),
     stop: () => service.stop(),
     origin: `http://127.0.0.1:${at.http}/live`,
+    ports: at,
+    streamOf,
     status,
     push(channel) {
-      const url = `rtmp://127.0.0.1:${at.rtmp}/live/${channel}?key=${keyOf(channel)}`;
+      const url = `rtmp://127.0.0.1:${at.rtmp}/live/${streamOf(channel)}`;
       const input = ['-hide_banner', '-nostdin', '-loglevel', 'warning', '-re', '-stream_loop', '-1'];
       return start(material.ffmpeg, [...input, '-i', material.clip, '-c', 'copy', '-f', 'flv', url]);
     },

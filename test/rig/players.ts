@@ -9,7 +9,8 @@ import { resolve } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { ROOT } from './service.ts';
 
-export type PlayerName = 'hls.js' | 'dash.js' | 'shaka-hls' | 'shaka-dash';
+/** page-hls and page-dash are the engines of the service's own page. */
+export type PlayerName = 'hls.js' | 'dash.js' | 'shaka-hls' | 'shaka-dash' | 'page-hls' | 'page-dash';
 
 /** Counted since the page was opened, or since `reset()`. */
 interface Watched {
@@ -33,11 +34,22 @@ const BUNDLES: Readonly<Record<string, string>> = {
   '/dash.js': 'node_modules/dashjs/dist/modern/umd/dash.all.min.js',
   '/shaka.js': 'node_modules/shaka-player/dist/shaka-player.compiled.js',
   '/watch.js': 'test/rig/watch-page.js',
+  // Under their own paths: they import one another.
+  '/test/rig/glass-page.js': 'test/rig/glass-page.js',
+  '/test/rig/picture-clock.js': 'test/rig/picture-clock.js',
+  '/samples/clock-strip.mjs': 'samples/clock-strip.mjs',
+  ...Object.fromEntries(
+    ['hls-engine', 'dash-engine', 'catch-up'].map((name) => [
+      `/src/control/page/${name}.js`,
+      `src/control/page/${name}.js`,
+    ]),
+  ),
 };
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>watch</title>
 <video id="video" width="640" height="360" crossorigin="anonymous" playsinline></video>
-<script src="/hls.js"></script><script src="/dash.js"></script><script src="/shaka.js"></script><script src="/watch.js"></script>`;
+<script src="/hls.js"></script><script src="/dash.js"></script><script src="/shaka.js"></script><script src="/watch.js"></script>
+<script type="module" src="/test/rig/glass-page.js"></script>`;
 
 const FLAGS = [
   '--no-sandbox',
@@ -51,13 +63,54 @@ const FLAGS = [
 ];
 
 export interface Theatre {
-  open(player: PlayerName, url: string, config?: object): Promise<Screen>;
+  open(player: PlayerName, url: string, config?: object, watching?: Watching): Promise<Screen>;
   close(): Promise<void>;
+}
+
+interface Watching {
+  /** Reads the clock strip from the picture, from the start on. */
+  readonly clock: boolean;
+}
+
+/** One look at the strip. Instants are UTC ms. */
+export interface StripRead {
+  /** When the picture was due on the screen (`expectedDisplayTime` of requestVideoFrameCallback). */
+  readonly seenMs: number;
+  /** null: it could not be read. */
+  readonly stripMs: number | null;
+  /** Seconds, on the player's own time line. */
+  readonly mediaTime: number;
+  /** Seconds in the buffer beyond what is shown. */
+  readonly ahead: number;
+  readonly rate: number;
+  readonly height: number;
+}
+
+/** What was seen from the call of the player on. */
+export interface GlassNotes {
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Of each new picture. */
+  readonly frames: readonly number[];
+  readonly reads: readonly StripRead[];
+  /** `waiting` events while nobody paused. */
+  readonly waits: readonly number[];
+  readonly rateChanges: number;
+}
+
+/** Requests of the page below `/live` and the like; what it loads itself does not count. */
+export interface Traffic {
+  readonly requests: number;
+  /** Without an answer, those the player gave up included. */
+  readonly failed: number;
+  readonly byStatus: Readonly<Record<number, number>>;
 }
 
 interface Screen {
   readonly page: Page;
   watched(): Promise<Watched>;
+  glass(): Promise<GlassNotes>;
+  traffic(): Traffic;
   reset(): Promise<void>;
   /** Download limit of the page in kbit/s; undefined lifts it. */
   throttle(kbps: number | undefined): Promise<void>;
@@ -70,7 +123,8 @@ export async function openTheatre(): Promise<Theatre> {
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
   return {
-    open: (player, url, config = {}) => openScreen(browser, port, player, url, config),
+    open: (player, url, config = {}, watching = { clock: false }) =>
+      openScreen(browser, port, { player, url, config, ...watching }),
     async close() {
       await browser.close();
       server.closeAllConnections();
@@ -94,17 +148,38 @@ async function servePage(): Promise<Server> {
   return server;
 }
 
-async function openScreen(
-  browser: Browser,
-  port: number,
-  player: PlayerName,
-  url: string,
-  config: object,
-): Promise<Screen> {
-  const page = await browser.newPage();
+interface Showing extends Watching {
+  readonly player: PlayerName;
+  readonly url: string;
+  readonly config: object;
+}
+
+/** Counts what the page asks of one server. */
+function countTraffic(page: Page, origin: string): () => Traffic {
+  const byStatus: Record<number, number> = {};
+  let requests = 0;
+  let failed = 0;
+  page.on('request', (request) => {
+    if (request.url().startsWith(origin)) requests += 1;
+  });
+  page.on('response', (response) => {
+    if (response.url().startsWith(origin)) byStatus[response.status()] = (byStatus[response.status()] ?? 0) + 1;
+  });
+  page.on('requestfailed', (request) => {
+    if (request.url().startsWith(origin)) failed += 1;
+  });
+  return () => ({ requests, failed, byStatus: { ...byStatus } });
+}
+
+async function openScreen(browser: Browser, port: number, showing: Showing): Promise<Screen> {
+  const { player, url, config, clock } = showing;
+  // Edges on loopback have certificates of their own making.
+  const page = await browser.newPage({ ignoreHTTPSErrors: true });
+  const traffic = countTraffic(page, new URL(url).origin);
   const consoleErrors: string[] = [];
   page.on('pageerror', (error) => consoleErrors.push(String(error)));
   await page.goto(`http://127.0.0.1:${port}/`);
+  if (clock) await page.evaluate(() => globalThis.glass.start());
   await page.evaluate(([name, address, settings]) => globalThis.watchPage.start(name, address, settings), [
     player,
     url,
@@ -117,6 +192,8 @@ async function openScreen(
       const seen = await page.evaluate(() => globalThis.watchPage.watched());
       return { ...seen, errors: [...seen.errors, ...consoleErrors] };
     },
+    glass: () => page.evaluate(() => globalThis.glass.notes()),
+    traffic,
     reset: () => page.evaluate(() => globalThis.watchPage.reset()),
     async throttle(kbps) {
       await session.send('Network.enable');
@@ -138,4 +215,5 @@ declare global {
     watched(): Watched;
     reset(): void;
   };
+  var glass: { start(): void; notes(): GlassNotes };
 }

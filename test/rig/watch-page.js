@@ -14,6 +14,8 @@
   let analyser;
   let context;
   const errors = [];
+  /** The service's own page, as players.ts serves it. */
+  const PAGE = '/src/control/page';
 
   function reset() {
     const quality = video.getVideoPlaybackQuality();
@@ -71,6 +73,14 @@
       player.on('error', ({ error }) => errors.push(`${error.code} ${error.message}`));
       player.initialize(video, url, true);
     },
+    async 'page-hls'(url) {
+      const { startHls } = await import(`${PAGE}/hls-engine.js`);
+      player = startHls(video, url, (problem) => errors.push(`fatal ${problem}`));
+    },
+    async 'page-dash'(url) {
+      const { startDash } = await import(`${PAGE}/dash-engine.js`);
+      player = startDash(video, url, (problem) => errors.push(`fatal ${problem}`));
+    },
     async shaka(url, config) {
       shaka.polyfill.installAll();
       player = new shaka.Player();
@@ -88,6 +98,7 @@
   function latency() {
     if (name === 'hls.js') return player.latency;
     if (name === 'dash.js') return player.getCurrentLiveLatency();
+    if (name.startsWith('page-')) return (player?.latencyMs(Date.now()) ?? Number.NaN) / 1000;
     const start = player.getPresentationStartTimeAsDate?.();
     return start === null || start === undefined
       ? Number.NaN

@@ -3,6 +3,8 @@
  * It never restarts itself: a fatal error is reported once and the page starts a new engine.
  */
 
+import { startCatchUp } from './catch-up.js';
+
 /** @typedef {import('hls.js').default} Hls */
 /** @typedef {{ Hls: typeof import('hls.js').default }} HlsWindow */
 /**
@@ -51,11 +53,12 @@ function startNative(video, url, onProblem) {
 export function startHls(video, url, onProblem) {
   const { Hls } = /** @type {HlsWindow} */ (/** @type {unknown} */ (window));
   if (!Hls.isSupported()) return startNative(video, url, onProblem);
-  // Without a rate above 1 hls.js never makes up for the slack of its start.
-  const hls = new Hls({
-    lowLatencyMode: true,
-    maxLiveSyncPlaybackRate: 1.1,
-    backBufferLength: 30,
+  // maxLiveSyncPlaybackRate stays 1: with less than a second in the buffer hls.js would never catch up, and that is all there is of parts.
+  const hls = new Hls({ lowLatencyMode: true, backBufferLength: 30 });
+  const catchUp = startCatchUp(video, () => ({ latency: hls.latency, target: hls.targetLatency }));
+  // Each stall moves the target away for good, by a second: with parts, one part is what a stall shows to be missing.
+  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
+    if (details.partTarget > 0) hls.config.liveSyncOnStallIncrease = details.partTarget;
   });
   hls.on(Hls.Events.ERROR, (_event, data) => {
     if (data.fatal) onProblem(data.response?.code ? `${data.details} (${data.response.code})` : data.details);
@@ -77,6 +80,9 @@ export function startHls(video, url, onProblem) {
       hls.nextLevel = id === undefined ? -1 : hls.levels.findIndex((level) => level.uri === id);
     },
     latencyMs: (nowMs) => (hls.playingDate ? nowMs - hls.playingDate.getTime() : undefined),
-    destroy: () => hls.destroy(),
+    destroy() {
+      catchUp.stop();
+      hls.destroy();
+    },
   };
 }
