@@ -1,0 +1,165 @@
+/** Latency `low` and `ultra` end to end: real pushes and encoders, read by the strict checker and by a client with a clock. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkStream } from '../../src/check/check-stream.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import {
+  type PushOptions,
+  startTestService,
+  type TestService,
+  TINY_LADDER,
+  waitFor,
+  waitLive,
+} from '../rig/service.ts';
+
+const KEY = 'low-latency-key-';
+const MATRIX: readonly (readonly [id: string, latency: 'low' | 'ultra', push: PushOptions])[] = [
+  ['low-25', 'low', { rate: '25' }],
+  ['low-2997', 'low', { rate: '30000/1001' }],
+  ['low-50', 'low', { rate: '50' }],
+  ['low-5994', 'low', { rate: '60000/1001' }],
+  ['ultra-25-b', 'ultra', { rate: '25', encoder: ['-bf', '2'] }],
+  ['ultra-30-mute', 'ultra', { rate: '30', audio: 'none' }],
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'pitchside-low-latency-'));
+let service: TestService;
+
+beforeAll(async () => {
+  const channels = [...MATRIX, ['clock', 'low'] as const].map(
+    ([id, latency]) => `  ${id}: { ladder: ${TINY_LADDER}, latency: ${latency}, keys: { main: ${KEY}${id} } }`,
+  );
+  const config = join(folder, 'settings.yaml');
+  await writeFile(config, `channels:\n${channels.join('\n')}\n`);
+  service = await startTestService({ config });
+});
+
+afterAll(async () => {
+  await service?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const baseOf = (channel: string) => `http://127.0.0.1:${service.ports.http}/live/${channel}`;
+
+describe.concurrent.each(MATRIX)('%s', (id, _latency, push) => {
+  test('LL-HLS and LL-DASH keep every rule of the checker', async ({ expect }) => {
+    const pushed = service.push({ size: '320x180', bitrate: '400k', ...push, channel: id, key: KEY + id });
+    await waitLive(service, id);
+    const clock = systemClock();
+    const [hls, dash] = await Promise.all(
+      ['master.m3u8', 'manifest.mpd'].map((name) => checkStream({ url: `${baseOf(id)}/${name}`, seconds: 8, clock })),
+    );
+    await pushed.stop();
+    const serious = [...(hls?.findings ?? []), ...(dash?.findings ?? [])].filter(({ severity }) => severity !== 'note');
+    expect(serious).toEqual([]);
+    expect(hls?.summary).toBeDefined();
+  });
+});
+
+interface Edge {
+  readonly gen: string;
+  readonly number: number;
+  readonly part: number;
+  /** Media time at which the hinted part ends, UTC ms. */
+  readonly endMs: number;
+}
+
+/** What the playlist hints, answered when `after` has come. */
+async function hinted(channel: string, after?: { number: number; part: number }): Promise<Edge> {
+  const query = after === undefined ? '' : `?_HLS_msn=${after.number}&_HLS_part=${after.part}`;
+  const text = await (await fetch(`${baseOf(channel)}/180p/media.m3u8${query}`)).text();
+  const [, gen = '', number, part] = /PRELOAD-HINT:TYPE=PART,URI="(\w+)\/(\d+)\.(\d+)\.m4s"/.exec(text) ?? [];
+  const dates = [...text.matchAll(/PROGRAM-DATE-TIME:(\S+)/g)].map((match) => Date.parse(match[1] ?? ''));
+  const first = Number(/MEDIA-SEQUENCE:(\d+)/.exec(text)?.[1]);
+  const startMs = (dates[0] ?? 0) + (Number(number) - first) * 2000;
+  return { gen, number: Number(number), part: Number(part), endMs: startMs + (Number(part) + 1) * 400 };
+}
+
+describe('a viewer with a clock', () => {
+  const channel = 'clock';
+  const frameMs = 40;
+
+  test('has a held part within 120 ms (p95) of the arrival of its last frame', async () => {
+    service.push({ rate: '25', size: '320x180', bitrate: '400k', channel, key: KEY + channel });
+    await waitLive(service, channel);
+    // The Anchor has settled by then: media time is UTC of the fastest arrival.
+    await sleep(3000);
+    const lags: number[] = [];
+    let edge = await hinted(channel);
+    while (lags.length < 50) {
+      const answer = await fetch(`${baseOf(channel)}/180p/${edge.gen}/${edge.number}.${edge.part}.m4s`);
+      await answer.arrayBuffer();
+      expect(answer.status).toBe(200);
+      lags.push(Date.now() - (edge.endMs - frameMs));
+      edge = await hinted(channel, edge);
+    }
+    lags.sort((a, b) => a - b);
+    expect(lags[Math.ceil(lags.length * 0.95) - 1]).toBeLessThan(120);
+  }, 60_000);
+
+  test('gets the first byte of a Segment more than a second before its end, also in mid-Segment, without validators (LL-DASH)', async () => {
+    const { gen, number } = await hinted(channel);
+    const url = `${baseOf(channel)}/180p/${gen}/${number + 1}.m4s`;
+    const take = async () => {
+      const answer = await fetch(url);
+      const firstMs = Date.now();
+      const body = Buffer.from(await answer.arrayBuffer());
+      return { answer, firstMs, lastMs: Date.now(), hash: createHash('sha256').update(body).digest('hex') };
+    };
+    const early = take();
+    await waitFor('the Segment has begun', async () => (await hinted(channel)).number === number + 1, 8000);
+    await sleep(700);
+    const joiner = take();
+    const [first, second] = await Promise.all([early, joiner]);
+    expect(first.answer.status).toBe(200);
+    expect(first.lastMs - first.firstMs).toBeGreaterThan(1000);
+    expect(first.answer.headers.get('etag')).toBeNull();
+    expect(first.answer.headers.get('content-length')).toBeNull();
+    const whole = await take();
+    expect(whole.answer.headers.get('etag')).not.toBeNull();
+    expect([first.hash, second.hash]).toEqual([whole.hash, whole.hash]);
+  });
+
+  test('has a whole body of each Segment, and no 404, while the encoder is killed in the middle of one', async () => {
+    const pid = service.directory.get(channel)?.status().encoder?.pid;
+    if (pid === undefined) throw new Error('no encoder');
+    let edge = await hinted(channel);
+    const statuses: number[] = [];
+    const bodies = new Map<number, Promise<string>>();
+    const hashOf = async (number: number): Promise<string> => {
+      const answer = await fetch(`${baseOf(channel)}/180p/${edge.gen}/${number}.m4s`);
+      return createHash('sha256')
+        .update(Buffer.from(await answer.arrayBuffer()))
+        .digest('hex');
+    };
+    const killAt = edge.number + 1;
+    let isKilled = false;
+    while (edge.number < killAt + 3) {
+      if (!bodies.has(edge.number)) bodies.set(edge.number, hashOf(edge.number));
+      if (edge.number === killAt && edge.part === 2 && !isKilled) {
+        isKilled = true;
+        process.kill(pid, 'SIGKILL');
+      }
+      statuses.push((await fetch(`${baseOf(channel)}/180p/${edge.gen}/${edge.number}.${edge.part}.m4s`)).status);
+      edge = await hinted(channel, edge);
+    }
+    expect(isKilled).toBe(true);
+    expect(statuses.every((status) => status === 200)).toBe(true);
+    for (const [number, body] of bodies) expect([number, await body]).toEqual([number, await hashOf(number)]);
+    const text = await (await fetch(`${baseOf(channel)}/180p/media.m3u8`)).text();
+    expect(text).not.toContain('#EXT-X-DISCONTINUITY\n');
+  }, 60_000);
+
+  test('is refused at once what is too far ahead, and what names a part without a Segment (RFC 8216bis 6.2.5.2)', async () => {
+    const { number } = await hinted(channel);
+    const statusOf = async (query: string) => (await fetch(`${baseOf(channel)}/180p/media.m3u8?${query}`)).status;
+    expect(await statusOf(`_HLS_msn=${number + 2}`)).toBe(400);
+    expect(await statusOf('_HLS_part=1')).toBe(400);
+    expect(await statusOf(`_HLS_msn=${number - 5}`)).toBe(200);
+  });
+});
