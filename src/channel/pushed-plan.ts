@@ -111,5 +111,6 @@ function videoOf(track: VideoTrackPlan, pushed: PushedFacts | undefined, segment
     levelHex === undefined
       ? h264Level({ ...track, ...size, profile })
       : (Number.parseInt(levelHex, 16) / 10).toFixed(1);
-  return { ...track, ...size, segmentFrames, profile, level, pad: false };
+  // As the slate of a copy: ultrafast knows no profile above baseline.
+  return { ...track, ...size, segmentFrames, profile, level, preset: 'superfast', pad: false };
 }

@@ -83,6 +83,20 @@ export async function openPushReceiver(options: PushReceiverOptions): Promise<Pu
   };
 }
 
+/**
+ * RFC 9110 11.6.1, for ffmpeg with `http://NAME:KEY@HOST`: it asks with Expect: 100-continue and sends its key only after a challenge.
+ * Everybody else gets the guideline's 403.
+ */
+function challenge(response: ServerResponse): void {
+  response.writeHead(401, {
+    'www-authenticate': 'Basic realm="pitchside"',
+    'content-length': 0,
+    'cache-control': 'no-store',
+    connection: 'close',
+  });
+  response.end();
+}
+
 interface OpenInput extends TrackInput {
   bodies: number;
 }
@@ -115,7 +129,10 @@ class PushDoor {
       this.#options.pointOf,
     );
     if (admission.kind === 'refused') {
-      this.#refuse(exchange, admission.refusal);
+      const isAsked =
+        awaitsContinue && admission.refusal.code === 'CMAF_FORBIDDEN' && headers.authorization === undefined;
+      if (isAsked) challenge(response);
+      else this.#refuse(exchange, admission.refusal);
       return;
     }
     if (admission.kind === 'ignored') {

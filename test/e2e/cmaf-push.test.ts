@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { fragmentBytes, samplesOf } from '../fakes/boxes.ts';
 import { startCmafPush } from '../rig/cmaf-push.ts';
 import { type Push, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
-import { metricOf } from './service-client.ts';
+import { metricOf, viewerOf, watchChannel } from './service-client.ts';
 
 const KEY = 'push-test-key-';
 const VIDEO = [
-  ['180p', '320x180'],
-  ['90p', '160x90'],
+  ['180p', '320x180', '300k'],
+  ['90p', '160x90', '100k'],
 ] as const;
 const IDS = ['endless', 'b-frames', 'dash', 'absolute', 'off-grid', 'fast', 'killed', 'errors'];
 
@@ -81,5 +82,100 @@ describe.sequential('what fits is on air and keeps every rule', () => {
     expect(status(channel)?.state).toBe('live');
     expect(faults(channel)).toEqual([]);
     await started.stop();
+  });
+});
+
+describe.sequential('times', () => {
+  test('absolute times are taken as they are: the numbers follow from them', async () => {
+    const offsetSeconds = 2 * Math.ceil((Date.now() / 1000 + 1.5) / 2);
+    const started = push('absolute', { offsetSeconds });
+    await waitLive(service, 'absolute');
+    await waitFor('a second Segment', () => (status('absolute')?.newestNumber ?? 0) > offsetSeconds / 2);
+    expect(status('absolute')?.publisher?.source).toContain('absolute times');
+    const playlist = await viewerOf(service, 'absolute').playlist('180p', 'dvr.m3u8');
+    const init = playlist.segments.at(-1)?.map;
+    const live = playlist.segments.filter(({ map }) => map === init);
+    expect(live[0]?.number).toBe(offsetSeconds / 2);
+    expect(live[0]?.startMs).toBe(offsetSeconds * 1000);
+    expect(await findings('absolute', ['error', 'warning'])).toEqual([]);
+    await started.stop();
+  });
+
+  test('a source that does not push in real time is refused with the figure', async () => {
+    const started = push('fast', { isRealTime: false });
+    await waitFor('the refusal', () => faults('fast').some((fault) => fault.startsWith('CMAF_TIME_AHEAD')));
+    expect(faults('fast').join('\n')).toMatch(/media is 1\d\.\d s ahead of now\. Push in real time \(ffmpeg: -re/);
+    await started.stop('SIGKILL');
+  });
+
+  test('keyframes every 2.4 s are refused with the figure and what to set', async () => {
+    const started = push('off-grid', { gopFrames: 60 });
+    await waitFor('the refusal', () => faults('off-grid').some((fault) => fault.startsWith('CMAF_OFF_GRID')));
+    const said = faults('off-grid').join('\n');
+    expect(said).toContain('Track 180p: keyframes are 2.400 s (60 frames) apart, the last one 0.400 s (10 frames)');
+    expect(said).toContain('Segments are 2 s (50 frames)');
+    expect(said).toContain('-g 50 -keyint_min 50 -sc_threshold 0');
+    await waitFor('the end of the push', () => started.process.exitCode !== null);
+    expect(status('off-grid')?.onAir).toBe('slate');
+  });
+
+  test('an encoder that is killed and started again: slate between, numbers go on, every rule is kept', async () => {
+    const first = push('killed');
+    await waitLive(service, 'killed');
+    const watch = watchChannel(service, 'killed');
+    const before = status('killed')?.newestNumber ?? 0;
+    await waitFor('two Segments', () => (status('killed')?.newestNumber ?? 0) >= before + 2);
+    await first.stop('SIGKILL');
+    await waitFor('slate', () => status('killed')?.onAir === 'slate');
+    await waitFor('the publisher is gone', () => status('killed')?.publisher === undefined);
+    push('killed');
+    await waitLive(service, 'killed');
+    await waitFor('live at the edge', () => status('killed')?.onAir === 'live');
+    expect(await findings('killed', ['error'])).toEqual([]);
+    expect(await watch.end()).toEqual([]);
+  });
+});
+
+describe('refusals by status (DASH-IF Live Media Ingest, interface 1, receiver status codes)', () => {
+  const send = async (path: string, more: RequestInit & { duplex?: 'half' } = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${port()}${path}`, {
+      method: 'POST',
+      body: new Uint8Array(0),
+      ...more,
+      headers: { authorization: `Bearer ${KEY}errors`, ...more.headers },
+    });
+    const text = await answer.text();
+    return [answer.status, text === '' ? '' : String(JSON.parse(text).code)];
+  };
+  const media = fragmentBytes({ decodeTicks: 0, samples: samplesOf([10], { durationTicks: 512 }) });
+
+  test('an empty body tests the publishing point', async () => {
+    expect(await send('/cmaf/errors/180p')).toEqual([200, '']);
+    expect(await send('/cmaf/errors/180p', { method: 'PUT' })).toEqual([200, '']);
+  });
+
+  test('403 for a wrong key, 404 for an unknown channel or Track, 415, 412, 400', async () => {
+    const before = await metricOf(service, 'ingest_refusals_total', { reason: 'CMAF_FORBIDDEN' });
+    expect(await send('/cmaf/errors/180p', { headers: { authorization: 'Bearer wrong-key' } })).toEqual([
+      403,
+      'CMAF_FORBIDDEN',
+    ]);
+    expect(await metricOf(service, 'ingest_refusals_total', { reason: 'CMAF_FORBIDDEN' })).toBe(before + 1);
+    expect(await send('/cmaf/nowhere/180p')).toEqual([404, 'HTTP_NOT_FOUND']);
+    expect(await send('/cmaf/errors/1080p')).toEqual([404, 'CMAF_UNKNOWN_TRACK']);
+    expect(await send('/cmaf/errors/180p', { headers: { 'content-type': 'video/mp2t' } })).toEqual([
+      415,
+      'CMAF_MEDIA_TYPE',
+    ]);
+    expect(await send('/cmaf/errors/180p', { body: media })).toEqual([412, 'CMAF_NO_HEADER']);
+    expect(await send('/cmaf/errors/180p', { body: Buffer.alloc(4096, 1) })).toEqual([400, 'CMAF_BOX_INVALID']);
+  });
+
+  test('the key may stand in the query, and a manifest is taken and not used', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port()}/cmaf/errors/live.mpd?key=${KEY}errors`, {
+      method: 'PUT',
+      body: '<MPD/>',
+    });
+    expect(answer.status).toBe(200);
   });
 });

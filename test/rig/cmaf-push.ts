@@ -10,8 +10,8 @@ export interface CmafPushOptions {
   readonly channel: string;
   readonly key: string;
   readonly muxer?: 'mp4' | 'dash';
-  /** Video Tracks with their sizes, highest first. */
-  readonly video?: readonly (readonly [id: string, size: string])[];
+  /** Video Tracks with their sizes and bitrates, highest first. */
+  readonly video?: readonly (readonly [id: string, size: string, bitrate: string])[];
   readonly audio?: string | undefined;
   readonly rate?: string;
   readonly gopFrames?: number;
@@ -41,7 +41,13 @@ export function startCmafPush(options: CmafPushOptions): Push {
 }
 
 function cmafPushArguments(options: CmafPushOptions): string[] {
-  const { rate = '25', video = [['180p', '320x180']], audio = 'audio', muxer = 'mp4', isRealTime = true } = options;
+  const {
+    rate = '25',
+    video = [['180p', '320x180', '300k']],
+    audio = 'audio',
+    muxer = 'mp4',
+    isRealTime = true,
+  } = options;
   const [num = 25, den = 1] = rate.split('/').map(Number);
   const gop = options.gopFrames ?? Math.round((2 * num) / den);
   const pace = isRealTime ? ['-re'] : [];
@@ -62,8 +68,15 @@ function cmafPushArguments(options: CmafPushOptions): string[] {
       '-keyint_min',
       String(gop),
     ],
-    ...['-sc_threshold', '0', '-b:v', '200k', '-maxrate', '200k', '-bufsize', '200k'],
-    ...(options.encoder ?? ['-tune', 'zerolatency']),
+    ...['-sc_threshold', '0', ...(options.encoder ?? ['-tune', 'zerolatency'])],
+  ];
+  const rateOf = (bitrate: string, at = '') => [
+    `-b:v${at}`,
+    bitrate,
+    `-maxrate${at}`,
+    bitrate,
+    `-bufsize${at}`,
+    bitrate,
   ];
   const aac = ['-c:a', 'aac', '-b:a', '64k', '-ar', '48000', '-ac', '2'];
   const offset = options.offsetSeconds === undefined ? [] : ['-output_ts_offset', String(options.offsetSeconds)];
@@ -74,19 +87,30 @@ function cmafPushArguments(options: CmafPushOptions): string[] {
   const base = `http://127.0.0.1:${options.port}/cmaf/${options.channel}`;
   if (muxer === 'dash') {
     const maps = [...video.flatMap(() => ['-map', '0:v']), ...(audio === undefined ? [] : ['-map', '1:a'])];
-    const sizes = video.flatMap(([, size], i) => [`-s:v:${i}`, size]);
+    const sizes = video.flatMap(([, size, bitrate], i) => [`-s:v:${i}`, size, ...rateOf(bitrate, `:${i}`)]);
     return [
       ...[...input, ...maps, ...x264, ...sizes, ...(audio === undefined ? [] : aac), ...offset],
-      ...['-f', 'dash', ...http('PUT'), '-seg_duration', '2', '-use_template', '1', '-use_timeline', '0'],
+      ...['-f', 'dash', '-method', 'PUT', '-seg_duration', '2', '-use_template', '1', '-use_timeline', '0'],
       ...['-streaming', '1', '-ldash', '1', '-window_size', '3', '-extra_window_size', '1', '-http_persistent', '1'],
-      `${base}/out.mpd`,
+      // The dash muxer hands no -headers on; a password it does.
+      `http://push:${options.key}@127.0.0.1:${options.port}/cmaf/${options.channel}/out.mpd`,
     ];
   }
   const movflags = options.movflags ?? '+cmaf+frag_keyframe+frag_discont+skip_trailer';
   const mp4 = ['-f', 'mp4', '-movflags', movflags, '-frag_duration', '400000', ...http('POST')];
   return [
     ...input,
-    ...video.flatMap(([id, size]) => ['-map', '0:v', ...x264, '-s', size, ...offset, ...mp4, `${base}/${id}`]),
+    ...video.flatMap(([id, size, bitrate]) => [
+      '-map',
+      '0:v',
+      ...x264,
+      ...rateOf(bitrate),
+      '-s',
+      size,
+      ...offset,
+      ...mp4,
+      `${base}/${id}`,
+    ]),
     ...(audio === undefined ? [] : ['-map', '1:a', ...aac, ...offset, ...mp4, `${base}/${audio}`]),
   ];
 }
