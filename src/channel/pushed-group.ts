@@ -57,6 +57,7 @@ const AHEAD_MS = 12_000;
 const LATE_MS = 6000;
 /** Two sources with different times would take the base from each other. */
 const REBASE_REST_MS = 10_000;
+const RESEND_SEGMENTS = 3;
 const LOOK_MS = 500;
 /** In Segments: a push without media for so long is over; sooner when its bodies have ended. */
 const IDLE_SEGMENTS = 3;
@@ -235,7 +236,8 @@ export class PushedGroup implements PushPoint {
     const newestEndMs = member.newestEndMs ?? startMs;
     const backMs = newestEndMs - startMs;
     const isUtc = base.kind === 'absolute' && isAbsolute(start, nowMs);
-    if (wasSent && backMs > 0) return false;
+    // Interface 1: a source resends after a break of less than three Segments. Further back the same bytes are a file that began again.
+    if (wasSent && backMs > 0 && backMs <= RESEND_SEGMENTS * plan.grid.segmentMs) return false;
     // Absolute times cannot begin again: what lies before the newest is the other twin's, and is left out sample by sample.
     if (backMs > plan.grid.segmentMs && !isUtc) this.#jumped(member, body, nowMs, -backMs);
     else if (endMs > nowMs + AHEAD_MS) this.#tooEarly(member, body, nowMs, endMs, -backMs);

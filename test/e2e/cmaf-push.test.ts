@@ -93,10 +93,9 @@ describe.sequential('times', () => {
     await waitFor('a second Segment', () => (status('absolute')?.newestNumber ?? 0) > offsetSeconds / 2);
     expect(status('absolute')?.publisher?.source).toContain('absolute times');
     const playlist = await viewerOf(service, 'absolute').playlist('180p', 'dvr.m3u8');
-    const init = playlist.segments.at(-1)?.map;
-    const live = playlist.segments.filter(({ map }) => map === init);
-    expect(live[0]?.number).toBe(offsetSeconds / 2);
-    expect(live[0]?.startMs).toBe(offsetSeconds * 1000);
+    const live = playlist.segments.filter(({ map }) => map !== undefined).at(-1);
+    expect(live?.number).toBe(offsetSeconds / 2);
+    expect(live?.startMs).toBe(offsetSeconds * 1000);
     expect(await findings('absolute', ['error', 'warning'])).toEqual([]);
     await started.stop();
   });
@@ -116,7 +115,7 @@ describe.sequential('times', () => {
     expect(said).toContain('Segments are 2 s (50 frames)');
     expect(said).toContain('-g 50 -keyint_min 50 -sc_threshold 0');
     await waitFor('the end of the push', () => started.process.exitCode !== null);
-    expect(status('off-grid')?.onAir).toBe('slate');
+    await waitFor('slate', () => status('off-grid')?.onAir === 'slate');
   });
 
   test('an encoder that is killed and started again: slate between, numbers go on, every rule is kept', async () => {
@@ -167,8 +166,8 @@ describe('refusals by status (DASH-IF Live Media Ingest, interface 1, receiver s
       415,
       'CMAF_MEDIA_TYPE',
     ]);
-    expect(await send('/cmaf/errors/180p', { body: media })).toEqual([412, 'CMAF_NO_HEADER']);
-    expect(await send('/cmaf/errors/180p', { body: Buffer.alloc(4096, 1) })).toEqual([400, 'CMAF_BOX_INVALID']);
+    expect(await send('/cmaf/errors/180p', { body: new Uint8Array(media) })).toEqual([412, 'CMAF_NO_HEADER']);
+    expect(await send('/cmaf/errors/180p', { body: new Uint8Array(4096) })).toEqual([400, 'CMAF_BOX_INVALID']);
   });
 
   test('the key may stand in the query, and a manifest is taken and not used', async () => {

@@ -267,12 +267,42 @@ describe('the channels block', () => {
     expect(await problems('rtmps: { port: 443, certificate: c }\n')).toEqual([expect.stringContaining('rtmps.key')]);
   });
 
+  test('cmaf is off unless it is named, and on loopback unless told otherwise', async () => {
+    const settingsOf = async (text: string) => {
+      const reading = await load(text);
+      if (reading.kind === 'bad') throw new Error(reading.problems.join());
+      return reading.settings;
+    };
+    expect((await settingsOf('channels: { a: {} }\n')).cmaf).toBeUndefined();
+    const { cmaf, channels } = await settingsOf('cmaf: {}\nchannels: { a: { source: cmaf } }\n');
+    expect(cmaf).toEqual({ host: '127.0.0.1', port: 8082 });
+    expect(channels[0]?.source).toBe('cmaf');
+    expect(await problems('cmaf: { port: 8080 }\n')).toEqual([
+      'ports: http and cmaf both want port 8080; give each its own, or 0 for any free one',
+    ]);
+  });
+
+  test('what a pushed channel cannot be is said by name', async () => {
+    expect(await problems('channels:\n  a: { source: cmaf }\n')).toEqual([
+      expect.stringContaining('channels.a.source: nothing is open for cmaf; add cmaf: { port: 8082 }'),
+    ]);
+    expect(
+      await problems(
+        'cmaf: {}\nchannels:\n  a: { source: cmaf, ladder: passthrough, latency: low }\n  b: { ladder: passthrough, latency: ultra }\n',
+      ),
+    ).toEqual([
+      expect.stringContaining('channels.a.ladder: ladder passthrough copies an RTMP feed'),
+      expect.stringContaining('channels.a.latency: low is for encoded channels; a pushed one is normal'),
+      expect.stringContaining('channels.b.latency: ultra is for encoded channels; a copied one is normal'),
+    ]);
+  });
+
   test('mistakes of every kind are listed at once, without any secret', async () => {
     const lines = await problems(
       'chanels: {}\nhttp: { port: http }\nlogLevel: loud\nchannels:\n  Match_1: {}\n  a: { window: 120, ladder: 7, latency: fast, reconnectGrace: 1h }\n  b: { keys: { x: hunter2 } }\n  c: { keys: secret-in-the-wrong-place }\n  d: { keys: { x: "a b c d e f g" }, window: 5s }\n',
     );
     expect(lines).toEqual([
-      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, control, data, ffmpeg, logLevel, channels',
+      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, cmaf, control, data, ffmpeg, logLevel, channels',
       's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
       's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
