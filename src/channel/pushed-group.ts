@@ -3,30 +3,31 @@
  * It never encodes and never decides numbers. Invariants: all Tracks of a push have the same base; what is refused is refused by name,
  * with the figure, and disturbs neither its neighbours nor another Channel.
  */
-import { FormatError } from '../cmaf/isobmff/format-error.ts';
 import type { Fragment, InitSegment } from '../cmaf/isobmff/model.ts';
-import { type NormalHeader, normalHeader } from '../cmaf/isobmff/normal-header.ts';
+import { normalHeader } from '../cmaf/isobmff/normal-header.ts';
 import type { PushPoint } from '../cmaf/push-receiver.ts';
 import type { CmafRefusal, CmafSink } from '../cmaf/sink.ts';
 import type { ChannelSettings, Ladder } from '../config/model.ts';
-import type { RunSource } from '../package/timeline.ts';
+import type { RunSource } from '../package/run-source.ts';
 import type { Clock } from '../system/clock.ts';
-import { messageOf, ServiceError } from '../system/errors.ts';
-import { type FrameRate, formatFrameRate, sameFrameRate } from '../system/frame-rate.ts';
+import { ServiceError } from '../system/errors.ts';
+import type { FrameRate } from '../system/frame-rate.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanInUse } from './plan-in-use.ts';
-import { checkPushedHeader, type PushedFacts, pushedPlan, pushedRate } from './pushed-plan.ts';
-import { PushedResends } from './pushed-resends.ts';
-import { PushedRuns } from './pushed-runs.ts';
 import {
-  chooseBase,
-  type FirstMedia,
-  isAbsolute,
-  mediaMsOf,
-  type PushBase,
-  type PushedInstant,
-} from './pushed-time.ts';
+  asRefusal,
+  newMember,
+  type PendingMedia,
+  type PushedBody,
+  type PushedMember,
+  type ReadyTrack,
+  readyFrom,
+} from './pushed-member.ts';
+import { checkPushedHeader, type PushedFacts, pushedPlan } from './pushed-plan.ts';
+import { PushedRuns } from './pushed-runs.ts';
+import { chooseBase, type PushBase } from './pushed-time.ts';
+import { PushedTimes } from './pushed-times.ts';
 import { type PushedTrack, pushedTrack } from './pushed-track.ts';
 import type { ChannelStatus } from './view.ts';
 
@@ -51,69 +52,23 @@ export interface PushedGroupOptions {
 const GATHER_MS = 5000;
 /** Media held while Tracks are waited for. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
-/** A source this far ahead of its own time does not send in real time. */
-const AHEAD_MS = 12_000;
-/** Media that is late for so long will not catch up. */
-const LATE_MS = 6000;
-/** Two sources with different times would take the base from each other. */
-const REBASE_REST_MS = 10_000;
-const RESEND_SEGMENTS = 3;
 const LOOK_MS = 500;
 /** In Segments: a push without media for so long is over; sooner when its bodies have ended. */
 const IDLE_SEGMENTS = 3;
 const ENDED_SEGMENTS = 1.5;
 
-/** One request body, from its first byte to its last. */
-interface Body {
-  readonly address: string;
-  /** Of the base that its media counts by. */
-  epoch: number | undefined;
-  refusal: ServiceError | undefined;
-}
-
-interface Member {
-  readonly id: string;
-  readonly isVideo: boolean;
-  init: InitSegment | undefined;
-  header: NormalHeader | undefined;
-  track: PushedTrack | undefined;
-  readonly resends: PushedResends;
-  /** Media time where the newest chunk ends. */
-  newestEndMs: number | undefined;
-  lateSinceMs: number | undefined;
-  hasEnded: boolean;
-}
-
-interface Pending {
-  readonly member: Member;
-  readonly body: Body;
-  readonly fragment: Fragment;
-  readonly arrivedMs: number;
-}
-
-/** A Track whose first media is there. */
-interface Ready {
-  readonly member: Member;
-  readonly init: InitSegment;
-  readonly rate: FrameRate | undefined;
-  readonly first: FirstMedia;
-}
-
 export class PushedGroup implements PushPoint {
   readonly secrets: readonly string[];
   readonly #options: PushedGroupOptions;
-  readonly #members = new Map<string, Member>();
-  #pending: Pending[] = [];
+  readonly #times: PushedTimes;
+  readonly #members = new Map<string, PushedMember>();
+  #pending: PendingMedia[] = [];
   #pendingBytes = 0;
-  #base: PushBase | undefined;
-  #epoch = 0;
-  #rebasedMs = Number.NEGATIVE_INFINITY;
   #runs: PushedRuns | undefined;
   #plan: PlanInUse | undefined;
   #runCount = 0;
   #publisher: { readonly address: string; readonly sinceMs: number } | undefined;
   #lastMediaMs = 0;
-  #saidLateMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #ladderInUse: Ladder;
   #cancelGather: () => void = () => undefined;
@@ -122,6 +77,15 @@ export class PushedGroup implements PushPoint {
   constructor(options: PushedGroupOptions) {
     this.#options = options;
     this.#ladderInUse = options.ladder();
+    this.#times = new PushedTimes({
+      grid: () => this.#plan?.grid,
+      segmentMs: () => this.#segmentMs,
+      edgeMs: options.edgeMs,
+      lastMediaMs: () => this.#lastMediaMs,
+      onNewSource: (track, jumpMs) => options.log.info({ track, jumpMs: Math.round(jumpMs) }, 'push begins anew'),
+      onRebase: () => this.#rebased(),
+      onFault: options.onFault,
+    });
     this.secrets = options.settings.keys.map(({ secret }) => secret);
   }
 
@@ -152,12 +116,12 @@ export class PushedGroup implements PushPoint {
   status(): ChannelStatus['publisher'] {
     if (this.#publisher === undefined) return undefined;
     const there = [...this.#members.values()].filter(({ track }) => track !== undefined).map(({ id }) => id);
-    const times = this.#base === undefined ? 'waiting for its tracks' : `${this.#base.kind} times`;
+    const times = this.#times.base === undefined ? 'waiting for its tracks' : `${this.#times.base.kind} times`;
     return { ...this.#publisher, source: `CMAF push, ${times}: ${there.join(', ') || 'no track yet'}` };
   }
 
   openBody(track: string, address: string): CmafSink {
-    const body: Body = { address, epoch: undefined, refusal: undefined };
+    const body: PushedBody = { address, epoch: undefined, refusal: undefined };
     return {
       onInit: (_track, init) => this.#takeHeader(track, init),
       onFragment: (_track, fragment) => this.#take(track, body, fragment),
@@ -179,14 +143,11 @@ export class PushedGroup implements PushPoint {
     this.#options.onFault(code, hint === '' ? text : `${text} ${hint}`);
   }
 
-  #memberOf(id: string): Member {
+  #memberOf(id: string): PushedMember {
     const known = this.#members.get(id);
     if (known !== undefined) return known;
     const isVideo = this.#ladder.video.some((rung) => rung.id === id);
-    const member: Member = {
-      ...{ id, isVideo, init: undefined, header: undefined, track: undefined, resends: new PushedResends() },
-      ...{ newestEndMs: undefined, lateSinceMs: undefined, hasEnded: false },
-    };
+    const member = newMember(id, isVideo);
     this.#members.set(id, member);
     return member;
   }
@@ -202,7 +163,7 @@ export class PushedGroup implements PushPoint {
     if (wasCarried) this.#gather();
   }
 
-  #take(id: string, body: Body, fragment: Fragment): void {
+  #take(id: string, body: PushedBody, fragment: Fragment): void {
     const { clock, metrics, settings } = this.#options;
     if (this.#isClosed) return;
     if (body.refusal !== undefined) throw body.refusal;
@@ -211,8 +172,8 @@ export class PushedGroup implements PushPoint {
     if (member.init === undefined) throw new ServiceError('CMAF_NO_HEADER', `Track ${id}: its header was refused.`);
     metrics.fragments.inc({ channel: settings.id, track: id });
     metrics.ingestBytes.inc({ channel: settings.id }, fragment.bytes.length);
-    if (!this.#isNews(member, body, fragment, nowMs)) return;
-    body.epoch = this.#epoch;
+    if (!this.#times.isNews(member, body, fragment, nowMs)) return;
+    body.epoch = this.#times.epoch;
     member.hasEnded = false;
     this.#lastMediaMs = nowMs;
     if (this.#publisher === undefined) this.#in(body.address, nowMs);
@@ -221,84 +182,7 @@ export class PushedGroup implements PushPoint {
     else this.#await(pending);
   }
 
-  /** False for what came before. Throws for times that the push cannot have; chooses the base anew for a source that began again. */
-  #isNews(member: Member, body: Body, fragment: Fragment, nowMs: number): boolean {
-    if (body.epoch !== undefined && body.epoch !== this.#epoch)
-      throw new ServiceError('CMAF_SUPERSEDED', `Track ${member.id}: another source has taken over this channel.`, {
-        hint: 'Let one encoder push to a channel, or have both send absolute times (UTC) on the same grid.',
-      });
-    const wasSent = member.resends.isResend(fragment);
-    const [base, plan, init] = [this.#base, this.#plan, member.init];
-    if (base === undefined || plan === undefined || init === undefined) return !wasSent;
-    const start = { ticks: fragment.decodeTicks, timescale: init.timescale };
-    const startMs = mediaMsOf(plan.grid, base, start);
-    const endMs = startMs + (fragment.durationTicks / init.timescale) * 1000;
-    const newestEndMs = member.newestEndMs ?? startMs;
-    const backMs = newestEndMs - startMs;
-    const isUtc = base.kind === 'absolute' && isAbsolute(start, nowMs);
-    // Interface 1: a source resends after a break of less than three Segments. Further back the same bytes are a file that began again.
-    if (wasSent && backMs > 0 && backMs <= RESEND_SEGMENTS * plan.grid.segmentMs) return false;
-    // Absolute times cannot begin again: what lies before the newest is the other twin's, and is left out sample by sample.
-    if (backMs > plan.grid.segmentMs && !isUtc) this.#jumped(member, body, nowMs, -backMs);
-    else if (endMs > nowMs + AHEAD_MS) this.#tooEarly(member, body, nowMs, endMs, -backMs);
-    else {
-      member.newestEndMs = Math.max(newestEndMs, endMs);
-      if (backMs <= 0) this.#watchLateness(member, endMs, nowMs);
-    }
-    return true;
-  }
-
-  #tooEarly(member: Member, body: Body, nowMs: number, endMs: number, jumpMs: number): void {
-    if (jumpMs > this.#segmentMs && this.#base?.kind === 'relative') this.#jumped(member, body, nowMs, jumpMs);
-    else
-      throw new ServiceError(
-        'CMAF_TIME_AHEAD',
-        `Track ${member.id}: media is ${((endMs - nowMs) / 1000).toFixed(1)} s ahead of now.`,
-        { hint: "Push in real time (ffmpeg: -re before -i), and keep the encoder's clock by NTP." },
-      );
-  }
-
-  /** A source whose times jump by itself is refused; a new one gets a new base, which is declared where it must be. */
-  #jumped(member: Member, body: Body, nowMs: number, jumpMs: number): void {
-    const figure = `Track ${member.id}: its times went ${jumpMs < 0 ? 'back' : 'forward'} by ${(Math.abs(jumpMs) / 1000).toFixed(3)} s`;
-    if (body.epoch !== undefined)
-      throw new ServiceError('CMAF_TIME_BACKWARDS', `${figure} within one body.`, {
-        hint: 'Open a new connection and send the header again when the encoder begins anew.',
-      });
-    const isContested = nowMs - this.#rebasedMs < REBASE_REST_MS && nowMs - this.#lastMediaMs < 1.5 * this.#segmentMs;
-    if (isContested)
-      throw new ServiceError('CMAF_TIME_BACKWARDS', `${figure}, while another source pushes with other times.`, {
-        hint: 'Let one encoder push to a channel, or have both send absolute times (UTC) on the same grid.',
-      });
-    this.#options.log.info({ jumpMs: Math.round(jumpMs), track: member.id }, 'push begins anew');
-    this.#epoch += 1;
-    this.#rebase(nowMs);
-  }
-
-  #watchLateness(member: Member, endMs: number, nowMs: number): void {
-    const edgeMs = this.#options.edgeMs();
-    if (edgeMs === undefined || endMs > edgeMs - this.#segmentMs / 2) {
-      member.lateSinceMs = undefined;
-      return;
-    }
-    member.lateSinceMs ??= nowMs;
-    if (nowMs - member.lateSinceMs < LATE_MS) return;
-    const lateMs = nowMs - endMs;
-    if (nowMs - this.#saidLateMs > 30_000) {
-      this.#saidLateMs = nowMs;
-      this.#options.onFault(
-        'CMAF_TIME_LATE',
-        this.#base?.kind === 'absolute'
-          ? `Track ${member.id}: media comes ${(lateMs / 1000).toFixed(1)} s after the UTC it states, too late for the air; keep both clocks by NTP, or state times ${Math.ceil(lateMs / 1000)} s later.`
-          : `Track ${member.id}: media is ${(lateMs / 1000).toFixed(1)} s late: the push's base is chosen anew.`,
-      );
-    }
-    if (this.#base?.kind === 'relative') this.#rebase(nowMs);
-  }
-
-  #rebase(nowMs: number): void {
-    this.#rebasedMs = nowMs;
-    this.#base = undefined;
+  #rebased(): void {
     for (const member of this.#members.values()) {
       member.newestEndMs = undefined;
       member.lateSinceMs = undefined;
@@ -318,7 +202,7 @@ export class PushedGroup implements PushPoint {
     for (const member of this.#members.values()) member.track = undefined;
   }
 
-  #await(pending: Pending): void {
+  #await(pending: PendingMedia): void {
     if (this.#runs !== undefined) {
       this.#joinLate(pending);
       return;
@@ -336,7 +220,7 @@ export class PushedGroup implements PushPoint {
   }
 
   /** All Tracks are there, or were waited for long enough. Throws what is wrong with the Track of `current`. */
-  #begin(current: Body | undefined, isOverdue: boolean): void {
+  #begin(current: PushedBody | undefined, isOverdue: boolean): void {
     const pending = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
@@ -348,7 +232,7 @@ export class PushedGroup implements PushPoint {
     if (current?.refusal !== undefined) throw current.refusal;
   }
 
-  #tellMissing(ready: readonly Ready[]): void {
+  #tellMissing(ready: readonly ReadyTrack[]): void {
     const missing = this.tracks.filter((id) => !ready.some(({ member }) => member.id === id));
     if (missing.length === 0) return;
     const whatNext = ready.some(({ member }) => member.isVideo)
@@ -360,10 +244,10 @@ export class PushedGroup implements PushPoint {
     );
   }
 
-  #readyOf(pending: readonly Pending[]): Ready[] {
+  #readyOf(pending: readonly PendingMedia[]): ReadyTrack[] {
     const ladder = this.#ladder;
     let gridRate = ladder.frameRate === 'auto' ? undefined : ladder.frameRate;
-    return this.tracks.flatMap((id): Ready[] => {
+    return this.tracks.flatMap((id): ReadyTrack[] => {
       const first = pending.find(({ member, fragment }) => member.id === id && fragment.isIndependent);
       if (first === undefined) return [];
       const ready = this.#readyFrom(first, gridRate);
@@ -374,42 +258,41 @@ export class PushedGroup implements PushPoint {
   }
 
   /** undefined: the Track cannot be carried, and its body is told at its next chunk. */
-  #readyFrom({ member, fragment, body, arrivedMs }: Pending, gridRate: FrameRate | undefined): Ready | undefined {
-    const { init } = member;
+  #readyFrom(pending: PendingMedia, gridRate: FrameRate | undefined): ReadyTrack | undefined {
+    const { init } = pending.member;
     if (init === undefined) return undefined;
     try {
-      member.header ??= normalHeader(init, init.timescale);
-      const { editTicks } = member.header;
-      const rate = member.isVideo ? rateOf(member.id, fragment, init.timescale, gridRate) : undefined;
-      const offset = member.isVideo ? (fragment.samples[0]?.compositionOffsetTicks ?? 0) : 0;
-      const start: PushedInstant = { ticks: fragment.decodeTicks + offset - editTicks, timescale: init.timescale };
-      const durationMs = (fragment.durationTicks / init.timescale) * 1000;
-      return { member, init, rate, first: { start, durationMs, arrivedMs } };
+      return readyFrom(pending, init, gridRate);
     } catch (thrown) {
-      this.#hold(body, thrown);
+      this.#hold(pending.body, thrown);
       return undefined;
     }
   }
 
   /** Said when it happens, answered when the body sends again. */
-  #hold(body: Body, thrown: unknown): void {
+  #hold(body: PushedBody, thrown: unknown): void {
     const why = asRefusal(thrown);
     body.refusal = why;
     this.#options.onFault(why.code, `${why.message} ${why.hint}`);
   }
 
-  #start(ready: readonly Ready[], reference: Ready, pending: readonly Pending[], current: Body | undefined): void {
+  #start(
+    ready: readonly ReadyTrack[],
+    reference: ReadyTrack,
+    pending: readonly PendingMedia[],
+    current: PushedBody | undefined,
+  ): void {
     const { log, onFault, onRun, onRunEnd, onMedia, waitsForSlate, metrics, settings } = this.#options;
     const plan = this.#planOf(ready);
     if (plan === undefined) return;
     const base =
-      this.#base ??
+      this.#times.base ??
       chooseBase(
         plan.grid,
         reference.first,
         ready.map(({ first }) => first),
       );
-    this.#base = base;
+    this.#times.base = base;
     const runs = new PushedRuns(plan, {
       ...{ originIndex: base.originIndex, waitsForSlate, onRun, onRunEnd, onMedia },
       nextRunId: () => `${settings.id}-push-${++this.#runCount}`,
@@ -439,7 +322,7 @@ export class PushedGroup implements PushPoint {
     }
   }
 
-  #planOf(ready: readonly Ready[]): PlanInUse | undefined {
+  #planOf(ready: readonly ReadyTrack[]): PlanInUse | undefined {
     const carried = [...this.#members.values()].filter(({ track }) => track !== undefined);
     const known = ready.map(({ member, init, rate }): PushedFacts => ({ id: member.id, init, rate }));
     const before = carried.flatMap(({ id, init }): PushedFacts[] => {
@@ -457,7 +340,7 @@ export class PushedGroup implements PushPoint {
     return choice.plan;
   }
 
-  #carry({ member, init, rate }: Ready, plan: PlanInUse, base: PushBase, runs: PushedRuns): void {
+  #carry({ member, init, rate }: ReadyTrack, plan: PlanInUse, base: PushBase, runs: PushedRuns): void {
     const { grid } = plan;
     const header = normalHeader(init, member.isVideo ? grid.videoTimescale : 48_000);
     member.header = header;
@@ -468,9 +351,9 @@ export class PushedGroup implements PushPoint {
   }
 
   /** A Track that was missing, or was refused and mended, while others are on air. */
-  #joinLate(pending: Pending): void {
+  #joinLate(pending: PendingMedia): void {
     const { member, fragment, body } = pending;
-    const [base, runs, plan] = [this.#base, this.#runs, this.#plan];
+    const [base, runs, plan] = [this.#times.base, this.#runs, this.#plan];
     if (!fragment.isIndependent || base === undefined || runs === undefined || plan === undefined) return;
     const ready = this.#readyFrom(pending, plan.grid.frameRate);
     if (body.refusal !== undefined) throw body.refusal;
@@ -480,7 +363,7 @@ export class PushedGroup implements PushPoint {
     if (member.track !== undefined) this.#place(pending, member.track);
   }
 
-  #place({ member, fragment }: Pending, track: PushedTrack): void {
+  #place({ member, fragment }: PendingMedia, track: PushedTrack): void {
     for (const placed of track.place(fragment)) this.#runs?.push(member.id, placed);
   }
 
@@ -509,26 +392,4 @@ export class PushedGroup implements PushPoint {
     this.#publisher = undefined;
     this.#options.onGone();
   }
-}
-
-function asRefusal(thrown: unknown): ServiceError {
-  if (thrown instanceof ServiceError) return thrown;
-  return new ServiceError(thrown instanceof FormatError ? thrown.code : 'HTTP_INTERNAL', messageOf(thrown));
-}
-
-function rateOf(id: string, fragment: Fragment, timescale: number, gridRate: FrameRate | undefined): FrameRate {
-  const rate = pushedRate(fragment, timescale, gridRate);
-  const fps = (fragment.samples.length * timescale) / Math.max(1, fragment.durationTicks);
-  const isFit =
-    rate !== undefined &&
-    (gridRate === undefined ||
-      sameFrameRate(rate, gridRate) ||
-      sameFrameRate({ num: rate.num * 2, den: rate.den }, gridRate));
-  if (rate !== undefined && isFit) return rate;
-  const wanted = gridRate === undefined ? 'a standard rate' : `${formatFrameRate(gridRate)} or half of it`;
-  throw new ServiceError(
-    'CMAF_OFF_GRID',
-    `Track ${id}: has ${Math.round(fps * 1000) / 1000} frames a second, the channel ${wanted}.`,
-    { hint: `Encode at a constant rate of ${wanted} (ffmpeg: -r and -fps_mode cfr).` },
-  );
 }

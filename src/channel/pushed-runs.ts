@@ -5,10 +5,12 @@
  */
 import type { Fragment, InitSegment } from '../cmaf/isobmff/model.ts';
 import { initHashOf } from '../package/generation.ts';
-import type { AssembledSegment, Track } from '../package/model.ts';
+import type { AssembledPart, AssembledSegment, Track } from '../package/model.ts';
+import type { PeriodPlan } from '../package/period-plan.ts';
+import type { RunSource } from '../package/run-source.ts';
 import { audioSegmenter, type Segmenter, videoSegmenter } from '../package/segmenter.ts';
 import type { Slate } from '../package/slate.ts';
-import type { PeriodPlan, RunSource } from '../package/timeline.ts';
+
 import { frameTicksOf } from './encode-run.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 
@@ -40,6 +42,8 @@ class PushedRun implements RunSource {
   readonly id: string;
   readonly delivers: ReadonlySet<string>;
   readonly segments = new Map<number, Map<string, AssembledSegment>>();
+  /** Latency `normal`: Segments go on air whole. */
+  readonly parts = new Map<number, Map<string, Map<number, AssembledPart>>>();
   readonly #tracks: readonly Track[];
   readonly #plan: PlanInUse;
   readonly #waitsForSlate: () => boolean;
@@ -92,11 +96,11 @@ export class PushedRuns {
     const facts = plan.facts.find((track) => track.id === id);
     if (facts === undefined) return;
     this.#plan = plan;
-    const { originIndex } = this.#options;
+    const origin = { index: this.#options.originIndex, part: 0 };
     const segmenter =
       facts.kind === 'video'
-        ? videoSegmenter(plan.grid, originIndex, frameTicksOf(plan.grid, facts))
-        : audioSegmenter(plan.grid, originIndex);
+        ? videoSegmenter(plan.grid, origin, frameTicksOf(plan.grid, facts))
+        : audioSegmenter(plan.grid, origin);
     this.#lanes.set(id, { init, segmenter, newestIndex: Number.NEGATIVE_INFINITY });
   }
 
@@ -110,7 +114,7 @@ export class PushedRuns {
     if (lane === undefined) return;
     for (const event of lane.segmenter.push(fragment)) {
       if (event.kind === 'dropped') this.#options.onDropped(event.reason);
-      else this.#take(id, lane, event.segment);
+      if (event.kind === 'segment') this.#take(id, lane, event.segment);
     }
   }
 

@@ -65,7 +65,10 @@ const TAIL_MS = 6000;
 /** Slate before the first instant: as much as the ordinary live manifests list. */
 const BACKFILL_MS = 60_000;
 
-export function timelineSettings({ windowMs, latency, source }: ChannelSettings, incarnation: string): TimelineSettings {
+export function timelineSettings(
+  { windowMs, latency, source }: ChannelSettings,
+  incarnation: string,
+): TimelineSettings {
   const { publishesParts, fillDelayMs, patienceMs, silenceMs } = LATENCY_TIMING[latency];
   return {
     incarnation,

@@ -6,7 +6,7 @@ import { PushedGroup } from '../../src/channel/pushed-group.ts';
 import type { CmafRefusal } from '../../src/cmaf/sink.ts';
 import { TrackBody, type TrackInput } from '../../src/cmaf/track-body.ts';
 import type { ChannelSettings, Ladder } from '../../src/config/model.ts';
-import type { RunSource } from '../../src/package/timeline.ts';
+import type { RunSource } from '../../src/package/run-source.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
 import { audioInit, fragmentBytes, NON_SYNC_FLAGS, SYNC_FLAGS, videoInit } from './boxes.ts';
 import { channelSettings } from './channel-settings.ts';
