@@ -47,7 +47,7 @@ export function chooseBase(grid: Grid, reference: FirstMedia, all: readonly Firs
   return { kind: 'relative', originIndex, zero: reference.start };
 }
 
-export function msOf({ ticks, timescale }: PushedInstant): number {
+function msOf({ ticks, timescale }: PushedInstant): number {
   return (ticks / timescale) * 1000;
 }
 

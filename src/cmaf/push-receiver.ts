@@ -36,7 +36,7 @@ export interface PushReceiverOptions {
   readonly limits?: Partial<PushLimits>;
 }
 
-export interface PushLimits {
+interface PushLimits {
   readonly connections: number;
   /** Bodies of one Track open at once: two sources and their reconnects. */
   readonly bodiesPerTrack: number;

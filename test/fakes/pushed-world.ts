@@ -14,7 +14,7 @@ import { ManualClock } from './manual-clock.ts';
 import { MemoryLog } from './memory-log.ts';
 import { ladderOf, rung } from './transcode-plan.ts';
 
-export const PUSH_LADDER: Ladder = ladderOf([rung('v720', 720), rung('v360', 360)]);
+const PUSH_LADDER: Ladder = ladderOf([rung('v720', 720), rung('v360', 360)]);
 /** What ffmpeg's mp4 muxer takes for 25 frames a second. */
 const TIMESCALE = 12_800;
 const FRAME = 512;

@@ -116,7 +116,7 @@ describe('without a settings file', () => {
       kind: 'bad',
       code: 'LADDER_UNKNOWN',
       problems: [
-        '--ladder: there is no shipped ladder of this name; did you mean two-core? shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+        '--ladder: there is no shipped ladder of this name; did you mean two-core? shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
       ],
     });
   });
@@ -175,6 +175,8 @@ describe('the order is defaults < file < PITCHSIDE_* < flags', () => {
       '--port PITCHSIDE_PORT',
       '--rtmp-host PITCHSIDE_RTMP_HOST',
       '--rtmp-port PITCHSIDE_RTMP_PORT',
+      '--cmaf-host PITCHSIDE_CMAF_HOST',
+      '--cmaf-port PITCHSIDE_CMAF_PORT',
       '--control-host PITCHSIDE_CONTROL_HOST',
       '--control-port PITCHSIDE_CONTROL_PORT',
       '--ladder PITCHSIDE_LADDER',
@@ -368,8 +370,8 @@ describe('the channels block', () => {
     expect(
       await problems('channels:\n  a: { ladder: hd-sport }\n  b: { ladder: bad.yaml }\n  c: { ladder: ./gone.yaml }\n'),
     ).toEqual([
-      's.yaml:2:16 channels.a.ladder: there is no shipped ladder of this name; did you mean hd-sports? shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
-      's.yaml:4:16 channels.c.ladder: there is no file gone.yaml; shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      's.yaml:2:16 channels.a.ladder: there is no shipped ladder of this name; did you mean hd-sports? shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      's.yaml:4:16 channels.c.ladder: there is no file gone.yaml; shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
       'bad.yaml:1:8 video: 1 is a whole number; expected a list of 1 to 10 video renditions',
     ]);
   });
