@@ -103,6 +103,14 @@ describe('duplicates and headers', () => {
     expect(world.faults).toEqual([]);
   });
 
+  test('what is sent again after a break of less than three Segments is a resend, not a source that began again', () => {
+    const world = new PushedWorld();
+    world.source().run(5);
+    expect(world.send('v720', picturesHeader(), pictures(25, 50), pictures(50, 75))).toBe('ok');
+    expect(world.runs).toHaveLength(1);
+    expect(world.log.lines.map(({ message }) => message)).not.toContain('push begins anew');
+  });
+
   test('a twin with other chunks of the same times fills in and doubles nothing', () => {
     const world = new PushedWorld();
     const firstSeconds = utcSeconds(world, 1);
@@ -229,6 +237,8 @@ describe('Tracks', () => {
     expect(world.faults).toEqual([expect.stringContaining('v360 fell silent')]);
     source.run(6);
     expect(world.carried()).toEqual(['v720', 'v360', 'a']);
+    for (const run of world.runs)
+      for (const tracks of run.segments.values()) expect(new Set(tracks.keys())).toEqual(run.delivers);
   });
 
   test('sound that no player expects is refused by name', () => {
