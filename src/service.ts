@@ -4,6 +4,7 @@
  */
 import { Channel } from './channel/channel.ts';
 import type { ChannelDirectory } from './channel/view.ts';
+import { openPushReceiver } from './cmaf/push-receiver.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
 import { watchLadders } from './config/ladder-watch.ts';
 import type { ChannelSettings, RtmpLimitSettings, Settings } from './config/model.ts';
@@ -32,6 +33,7 @@ export interface RunningService {
     readonly http: number;
     readonly rtmp: number;
     readonly rtmps?: number;
+    readonly cmaf?: number;
     readonly control: number;
   };
   readonly directory: ChannelDirectory;
@@ -97,6 +99,7 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   };
   const origin = opened.add('origin', await openOrigin({ ...settings.http, directory, clock, log, metrics }));
   const rtmp = opened.add('rtmp', await openIngest(options, channels, metrics));
+  const push = await openPush(options, channels, metrics, opened);
   const pageInfo = { httpPort: origin.port, rtmpPort: rtmp.port, streamKey: streamKeyOf(settings) };
   const control = opened.add(
     'control',
@@ -111,10 +114,28 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
     http: origin.port,
     rtmp: rtmp.port,
     ...(tlsPort === undefined ? {} : { rtmps: tlsPort }),
+    ...(push === undefined ? {} : { cmaf: push.port }),
     control: control.port,
   };
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
   return { ports, directory, stop: () => opened.closeAll() };
+}
+
+async function openPush(
+  { settings, log, clock }: ServiceOptions,
+  channels: ReadonlyMap<string, Channel>,
+  metrics: Metrics,
+  opened: Opened,
+) {
+  if (settings.cmaf === undefined) return undefined;
+  const receiver = await openPushReceiver({
+    ...settings.cmaf,
+    log,
+    clock,
+    pointOf: (channel) => channels.get(channel)?.pushPoint,
+    onRefused: (reason) => metrics.refusals.inc({ reason }),
+  });
+  return opened.add('push', receiver);
 }
 
 async function openIngest(
@@ -132,7 +153,7 @@ async function openIngest(
     ...settings.rtmp,
     limits: rtmpLimitsOf(settings.rtmp.limits),
     tls,
-    keys: settings.channels.map(({ id, keys, takeover }) => ({
+    keys: rtmpChannels(settings).map(({ id, keys, takeover }) => ({
       channel: id,
       secrets: keys.map(({ secret }) => secret),
       replaces: takeover === 'replace',
@@ -143,6 +164,11 @@ async function openIngest(
     onFeed: (feed) => deliver(feed, channels.get(feed.identity.channel)),
     onRefused: (reason) => metrics.refusals.inc({ reason }),
   });
+}
+
+/** A Channel that is pushed to has no RTMP door: its key opens none. */
+function rtmpChannels(settings: Settings): ChannelSettings[] {
+  return settings.channels.filter(({ source }) => source === 'rtmp');
 }
 
 /** Settings have the figures somebody may want to change; what follows from them follows here. */
@@ -191,7 +217,7 @@ function watch(settings: Settings, channels: ReadonlyMap<string, Channel>, log: 
 /** `CHANNEL?key=SECRET`, as OBS takes it. */
 function streamKeyOf(settings: Settings): (channel: string) => string | undefined {
   return (channel) => {
-    const secret = settings.channels.find(({ id }) => id === channel)?.keys[0]?.secret;
+    const secret = rtmpChannels(settings).find(({ id }) => id === channel)?.keys[0]?.secret;
     return secret === undefined ? undefined : `${channel}?key=${encodeURIComponent(secret)}`;
   };
 }

@@ -18,6 +18,7 @@ import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
 import { OnAir } from './on-air.ts';
 import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
@@ -52,6 +53,8 @@ export class Channel implements ChannelView {
   readonly #onAir: OnAir;
   readonly #slates: SlateKeeper;
   readonly #faults = new FaultLog();
+  /** Where external encoders push to; undefined for a Channel that is fed over RTMP. */
+  readonly pushPoint: PushedGroup | undefined;
   #state: ChannelState = 'opening';
   #ladder: Ladder;
   #plan: PlanInUse | undefined;
@@ -86,6 +89,28 @@ export class Channel implements ChannelView {
       onSlate: (plan, slate) => this.#slateReady(plan, slate),
       onFailed: (message) => this.#fault('SLATE_FAILED', message),
     });
+    this.pushPoint = settings.source === 'cmaf' ? this.#openPushPoint() : undefined;
+  }
+
+  #openPushPoint(): PushedGroup {
+    return new PushedGroup({
+      ...this.#parts,
+      ladder: () => this.#ladder,
+      edgeMs: () => this.#onAir.timeline.edgeMs,
+      waitsForSlate: () => !this.#onAir.isShown && this.#slates.isBusy,
+      onPlan: (plan) => this.#pushBegun(plan),
+      onRun: (run) => this.#onAir.join(run),
+      onRunEnd: (runId) => this.#onAir.leave(runId),
+      onMedia: () => this.#onAir.advance(),
+      onGone: () => this.#to('publish-out'),
+      onFault: (code, message) => this.#fault(code, message),
+    });
+  }
+
+  #pushBegun(plan: PlanInUse): void {
+    this.#plan = plan;
+    this.#to('publish-in');
+    if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
   }
 
   /** Encodes the slate of the assumed plan and goes on air with it. */
@@ -144,6 +169,7 @@ export class Channel implements ChannelView {
     this.#slates.close();
     this.#feed?.close('the service stops');
     this.#onAir.close();
+    this.pushPoint?.close();
     this.#publishOver();
     await this.#ending.close(this.#parts.clock);
   }
@@ -270,7 +296,7 @@ export class Channel implements ChannelView {
     if (this.#plan?.key === plan.key) this.#plan.slate = slate;
     if (!this.#onAir.useSlate(plan, slate)) return;
     this.#to('slate-ready');
-    if (this.#feed !== undefined) this.#to('publish-in');
+    if (this.#feed !== undefined || this.pushPoint?.isIn === true) this.#to('publish-in');
     this.#onAir.tellTexts();
     this.#onAir.advance();
   }
@@ -330,6 +356,7 @@ export class Channel implements ChannelView {
       store: this.#parts.store,
       plan: this.#plan,
       feed: this.#feed,
+      pushed: this.pushPoint?.status(),
       worker: this.#worker,
       faults: this.#faults.list(),
       nowMs: this.#parts.clock.nowMs(),

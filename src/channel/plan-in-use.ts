@@ -63,7 +63,7 @@ export function announcePlan(plan: PlanInUse, source: SourceDescription, log: Lo
   log.info({ source, tracks: plan.facts.map(({ id }) => id), segmentMs: plan.grid.segmentMs }, 'encoding');
 }
 
-function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {
+export function planInUse(plan: TranscodePlan, grid: Grid, ladder: Ladder, notes: readonly string[]): PlanInUse {
   return { plan, grid, facts: trackFactsOf(plan), ladder, key: keyOf(plan), notes, slate: undefined };
 }
 

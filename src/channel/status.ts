@@ -16,6 +16,8 @@ export interface ChannelFacts {
   readonly store: WindowStore;
   readonly plan: PlanInUse | undefined;
   readonly feed: Feed | undefined;
+  /** Who pushes CMAF, where somebody does. */
+  readonly pushed: ChannelStatus['publisher'];
   readonly worker: Worker | undefined;
   readonly faults: readonly Fault[];
   readonly nowMs: number;
@@ -53,7 +55,7 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
     droppedRungs: plan?.plan.dropped ?? [],
     publisher:
       feed === undefined
-        ? undefined
+        ? facts.pushed
         : { address: feed.identity.address, sinceMs: feed.identity.startedMs, source: describeSource(feed.source) },
     encoder: worker?.encoder(),
     ladder: plan?.ladder.name ?? '',

@@ -55,6 +55,9 @@ export const LATENCY_TIMING: Readonly<Record<Latency, LatencyTiming>> = {
   },
 };
 
+/** External encoders have a delay of their own (lookahead, network), and absolute times leave no choice of a base: a second more of each. */
+const PUSHED_MARGIN_MS = 2000;
+const PUSHED_FILL_DELAY_MS = 1800;
 /** Fetchable after leaving every list: a player may hold a playlist for a while before it asks. */
 const RETENTION_MS = 60_000;
 /** minimumUpdatePeriod and max-age of an MPD, 2 s each, and a Segment for the request that is under way. */
@@ -62,7 +65,10 @@ const TAIL_MS = 6000;
 /** Slate before the first instant: as much as the ordinary live manifests list. */
 const BACKFILL_MS = 60_000;
 
-export function timelineSettings({ windowMs, latency }: ChannelSettings, incarnation: string): TimelineSettings {
+export function timelineSettings(
+  { windowMs, latency, source }: ChannelSettings,
+  incarnation: string,
+): TimelineSettings {
   const { publishesParts, fillDelayMs, patienceMs, silenceMs } = LATENCY_TIMING[latency];
   return {
     incarnation,
@@ -70,20 +76,20 @@ export function timelineSettings({ windowMs, latency }: ChannelSettings, incarna
     retentionMs: RETENTION_MS,
     tailMs: TAIL_MS,
     publishesParts,
-    fillDelayMs,
+    fillDelayMs: source === 'cmaf' ? PUSHED_FILL_DELAY_MS : fillDelayMs,
     patienceMs,
     silenceMs,
     backfillMs: Math.min(windowMs, BACKFILL_MS),
   };
 }
 
-export function manifestSettings({ id, windowMs, ladder, latency }: ChannelSettings): ManifestSettings {
+export function manifestSettings({ id, windowMs, ladder, latency, source }: ChannelSettings): ManifestSettings {
   const { publishesParts, publishMarginMs, targetLatencyMs } = LATENCY_TIMING[latency];
   return {
     channel: id,
     windowMs,
     hasParts: publishesParts,
-    publishMarginMs,
+    publishMarginMs: source === 'cmaf' ? PUSHED_MARGIN_MS : publishMarginMs,
     targetLatencyMs: targetLatencyMs(ladder.segmentSeconds * 1000),
   };
 }

@@ -7,6 +7,7 @@ export interface Ports {
   readonly http: number;
   readonly rtmp: number;
   readonly rtmps?: number;
+  readonly cmaf?: number;
   readonly control: number;
 }
 
@@ -14,6 +15,8 @@ interface AnnouncedChannel {
   readonly id: string;
   /** What goes into OBS' "Stream Key", undefined when nobody may publish. */
   readonly streamKey: string | undefined;
+  /** Of a channel that is pushed to as CMAF: its key and its Tracks, in the ladder's order. */
+  readonly push?: { readonly key: string | undefined; readonly tracks: readonly string[] } | undefined;
 }
 
 export interface Announced {
@@ -22,14 +25,15 @@ export interface Announced {
   readonly hosts: {
     readonly http: string;
     readonly rtmp: string;
+    readonly cmaf?: string | undefined;
     readonly control: string;
   };
   readonly channels: readonly AnnouncedChannel[];
 }
 
 /** The machine-readable first line of `--json`. */
-export function listeningLine({ http, rtmp, rtmps, control }: Ports): string {
-  return JSON.stringify({ event: 'listening', http, rtmp, rtmps, control });
+export function listeningLine({ http, rtmp, rtmps, cmaf, control }: Ports): string {
+  return JSON.stringify({ event: 'listening', http, rtmp, rtmps, cmaf, control });
 }
 
 /** The channel of a bare secret is named by the key itself only when there is one channel; the long form always works. */
@@ -57,11 +61,29 @@ function channelLines(announced: Announced, channel: AnnouncedChannel): readonly
   return [
     '',
     `  Channel ${channel.id}`,
-    `    OBS server   ${rtmpServer(announced)}`,
-    ...(ports.rtmps === undefined ? [] : [`    over TLS     rtmps://${urlHost(hosts.rtmp)}:${ports.rtmps}/live`]),
-    `    stream key   ${channel.streamKey ?? '(none: give the channel a key in the settings)'}`,
+    ...(channel.push === undefined ? rtmpLines(announced, channel) : pushLines(announced, channel.id, channel.push)),
     `    HLS          ${base}/master.m3u8`,
     `    DASH         ${base}/manifest.mpd`,
+  ];
+}
+
+function rtmpLines(announced: Announced, { streamKey }: AnnouncedChannel): readonly string[] {
+  const { hosts, ports } = announced;
+  return [
+    `    OBS server   ${rtmpServer(announced)}`,
+    ...(ports.rtmps === undefined ? [] : [`    over TLS     rtmps://${urlHost(hosts.rtmp)}:${ports.rtmps}/live`]),
+    `    stream key   ${streamKey ?? '(none: give the channel a key in the settings)'}`,
+  ];
+}
+
+function pushLines(
+  { hosts, ports }: Announced,
+  id: string,
+  { key, tracks }: NonNullable<AnnouncedChannel['push']>,
+): readonly string[] {
+  return [
+    `    push CMAF    http://${urlHost(hosts.cmaf ?? '')}:${ports.cmaf ?? 0}/cmaf/${id}/TRACK   (${tracks.join(', ')})`,
+    `    header       Authorization: Bearer ${key ?? '(none: give the channel a key in the settings)'}`,
   ];
 }
 

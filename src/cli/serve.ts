@@ -28,11 +28,16 @@ export function announcedOf(settings: Settings, ports: Ports): Announced {
     hosts: {
       http: settings.http.host,
       rtmp: settings.rtmp.host,
+      cmaf: settings.cmaf?.host,
       control: settings.control.host,
     },
-    channels: settings.channels.map(({ id, keys }) => ({
+    channels: settings.channels.map(({ id, keys, source, ladder }) => ({
       id,
       streamKey: streamKeyOf(id, keys[0]?.secret),
+      push:
+        source === 'cmaf'
+          ? { key: keys[0]?.secret, tracks: [...ladder.video, ...ladder.audio].map((track) => track.id) }
+          : undefined,
     })),
   };
 }

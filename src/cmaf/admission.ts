@@ -52,33 +52,48 @@ export function admit<Run extends PublishingPoint>(
   const [root, runId = '', name = '', ...below] = path.split('/');
   const run = root === '' && runId !== '' ? runOf(runId) : undefined;
   if (run === undefined) return refused('HTTP_NOT_FOUND', 'There is no such publishing point.');
-  if (!isAuthorized(request.authorization, run.secret))
+  if (!isSecretOf([run.secret], secretIn(request.authorization)))
     return refused('CMAF_FORBIDDEN', 'The secret is missing or wrong.');
   if (/\.(?:mpd|m3u8)$/.test(below.at(-1) ?? name)) return { kind: 'manifest' };
   const track = [name, name.replace(MEDIA_SUFFIX, '')].find((candidate) => run.hasTrack(candidate));
   if (track === undefined) return refused('CMAF_UNKNOWN_TRACK', 'This run has no such Track.');
-  if ((request.contentEncoding ?? 'identity') !== 'identity')
-    return refused('CMAF_MEDIA_TYPE', 'Content codings are not taken.');
-  const mediaType = request.contentType?.split(';', 1)[0]?.trim().toLowerCase();
-  // ffmpeg sends no Content-Type.
-  if (mediaType !== undefined && mediaType !== '' && !MEDIA_TYPES.has(mediaType)) {
-    return refused('CMAF_MEDIA_TYPE', 'This Content-Type is not CMAF.');
-  }
+  const wrongType = wrongMediaType(request);
+  if (wrongType !== undefined) return { kind: 'refused', refusal: wrongType };
   return { kind: 'media', run, track };
 }
 
+/** What is wrong with the declared type of a body, if anything is. */
+export function wrongMediaType({ contentType, contentEncoding }: IngestRequest): CmafRefusal | undefined {
+  if ((contentEncoding ?? 'identity') !== 'identity')
+    return refusal('CMAF_MEDIA_TYPE', 'Content codings are not taken.');
+  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  // ffmpeg sends no Content-Type.
+  if (mediaType !== undefined && mediaType !== '' && !MEDIA_TYPES.has(mediaType))
+    return refusal('CMAF_MEDIA_TYPE', 'This Content-Type is not CMAF.');
+  return undefined;
+}
+
 /** Bearer, or Basic with the secret as password (the guideline names Basic; encoders have a field for it). */
-function isAuthorized(authorization: string | undefined, secret: string): boolean {
+export function secretIn(authorization: string | undefined): string | undefined {
   const [, scheme = '', value = ''] = /^(\w+) +(\S+) *$/.exec(authorization ?? '') ?? [];
-  const given =
-    scheme.toLowerCase() === 'basic'
-      ? Buffer.from(value, 'base64')
-          .toString()
-          .replace(/^[^:]*:/, '')
-      : value;
-  const isKnownScheme = /^(?:bearer|basic)$/i.test(scheme);
-  // Digests have one length, so that the comparison tells neither length nor place of a difference.
-  return timingSafeEqual(digest(given), digest(secret)) && isKnownScheme;
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return value;
+    case 'basic':
+      return Buffer.from(value, 'base64')
+        .toString()
+        .replace(/^[^:]*:/, '');
+    default:
+      return undefined;
+  }
+}
+
+/** Digests have one length and all are compared, so that the time tells neither length nor place of a difference. */
+export function isSecretOf(secrets: readonly string[], given: string | undefined): boolean {
+  const digestOfGiven = digest(given ?? '');
+  let isKnown = false;
+  for (const secret of secrets) if (timingSafeEqual(digestOfGiven, digest(secret))) isKnown = true;
+  return isKnown && given !== undefined;
 }
 
 function digest(text: string): Buffer {

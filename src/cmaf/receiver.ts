@@ -3,14 +3,14 @@
  * It hands what it reads to the sink of the run and knows no Channels.
  * Invariant: one request may fail, be garbage or never end without another one noticing.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '../system/clock.ts';
-import { messageOf, ServiceError } from '../system/errors.ts';
 import { randomSecret } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { admit, type PublishingPoint } from './admission.ts';
 import { type Exchange, receiveBody, sendRefusal, swallowManifest } from './exchange.ts';
+import { answerBrokenHttp, listen, reachableHost } from './http-door.ts';
 import { DEFAULT_MAX_MDAT_BYTES } from './isobmff/stream.ts';
 import { refusal } from './refusal.ts';
 import type { CmafSink } from './sink.ts';
@@ -211,55 +211,4 @@ function takeRequest(
   }
   if (awaitsContinue) response.writeContinue();
   receiveBody({ ...exchange, log: log.child({ track: admission.track }) }, begun.body, begun.end);
-}
-
-/** What is no HTTP gets the same shape of answer as everything else, and its socket is closed. */
-function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const [status, reason] =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? [408, 'Request Timeout']
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? [431, 'Request Header Fields Too Large']
-        : [400, 'Bad Request'];
-  const text = JSON.stringify({
-    code: 'HTTP_BAD_REQUEST',
-    message: `${reason}: this is no HTTP request the receiver can read.`,
-  });
-  const head = `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n`;
-  socket.end(head + text, () => socket.destroy());
-}
-
-/** Wildcard addresses are for listening; an encoder on this machine needs one it can connect to. */
-function reachableHost(host: string): string {
-  if (host === '0.0.0.0' || host === '') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const where = `${host}:${port}`;
-    if (code === 'EACCES') {
-      const hint = 'Choose a port above 1023 for CMAF ingest, or grant the right to bind to this one.';
-      throw new ServiceError('PORT_FORBIDDEN', `CMAF ingest may not listen on ${where}.`, { hint, cause: error });
-    }
-    const hint = 'Choose another address or port for CMAF ingest, or stop the program that uses this one.';
-    throw new ServiceError('PORT_IN_USE', `CMAF ingest cannot listen on ${where}: ${messageOf(error)}.`, {
-      hint,
-      cause: error,
-    });
-  }
 }

@@ -55,3 +55,33 @@ export function portProblems(listens: Readonly<Record<string, Listen>>): Problem
     return [{ code: 'CONFIG_INVALID', source: 'ports', place: undefined, path: '', text }];
   });
 }
+
+/** What a pushed or copied Channel cannot be: its media is as its encoder made it. */
+export function sourceProblems(
+  channels: readonly ChannelSettings[],
+  source: YamlSource | undefined,
+  isCmafOpen: boolean,
+): Problem[] {
+  return channels.flatMap(({ id, source: from, latency, ladder }): Problem[] => {
+    const report = (key: string, text: string): Problem[] =>
+      source === undefined
+        ? [{ code: 'CONFIG_INVALID', source: `channel ${id}`, place: undefined, path: key, text }]
+        : [source.problem(['channels', id, key], text)];
+    const copies = ladder.video.some(({ copy }) => copy === true);
+    const isPushed = from === 'cmaf';
+    return [
+      ...(isPushed && !isCmafOpen
+        ? report('source', 'nothing is open for cmaf; add cmaf: { port: 8082 } beside channels, or --cmaf-port')
+        : []),
+      ...(isPushed && copies
+        ? report(
+            'ladder',
+            `ladder ${ladder.name} copies an RTMP feed, and this channel is pushed; name one without copy`,
+          )
+        : []),
+      ...((isPushed || copies) && latency !== 'normal'
+        ? report('latency', `${latency} is for encoded channels; a ${isPushed ? 'pushed' : 'copied'} one is normal`)
+        : []),
+    ];
+  });
+}

@@ -61,6 +61,8 @@ export interface ChannelSettings {
   /** Absolute path of the ladder's file. */
   readonly ladderPath: string;
   readonly ladder: Ladder;
+  /** rtmp: a feed that is encoded here. cmaf: Tracks that an external encoder pushes; the ladder says their names and bandwidths. */
+  readonly source: 'rtmp' | 'cmaf';
   readonly keys: readonly StreamKey[];
   readonly latency: Latency;
   /** The whole time-shift window, listed by the dvr playlists. */
@@ -108,6 +110,8 @@ export interface Settings {
   readonly http: Listen;
   readonly rtmp: Listen & { readonly limits: RtmpLimitSettings };
   readonly rtmps?: RtmpsListen | undefined;
+  /** Where external encoders push CMAF to; undefined: nowhere. */
+  readonly cmaf?: Listen | undefined;
   readonly control: Listen;
   /** undefined: nothing is kept (`--data none`). */
   readonly dataDirectory: string | undefined;

@@ -32,6 +32,8 @@ export const SETTINGS_FLAGS = [
   entry('port', 'PORT', 'port of the origin (8080); 0 picks a free one', portSchema),
   entry('rtmp-host', 'ADDRESS', 'where RTMP listens (0.0.0.0)', hostSchema),
   entry('rtmp-port', 'PORT', 'port of RTMP (1935); 0 picks a free one', portSchema),
+  entry('cmaf-host', 'ADDRESS', 'where CMAF ingest listens (127.0.0.1)', hostSchema),
+  entry('cmaf-port', 'PORT', 'port of CMAF ingest (off); 0 picks a free one', portSchema),
   entry('control-host', 'ADDRESS', 'where health, metrics and console listen (127.0.0.1)', hostSchema),
   entry('control-port', 'PORT', 'port of health, metrics and console (8081); 0 picks a free one', portSchema),
   entry('ladder', 'LADDER', 'ladder by name or path (two-core)', ladderReferenceSchema),

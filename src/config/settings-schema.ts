@@ -119,6 +119,7 @@ const channelSchema = z
   .strictObject({
     ladder: ladderReferenceSchema.optional(),
     keys: keysSchema.optional(),
+    source: z.enum(['rtmp', 'cmaf']).default('rtmp'),
     latency: z.enum(['normal', 'low', 'ultra']).default('normal'),
     window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '2m').prefault('2m'),
     whenAbsent: z.enum(['slate']).default('slate'),
@@ -127,6 +128,8 @@ const channelSchema = z
     absentTimeout: z.union([z.literal('never'), duration(10_000, 7 * 86_400_000, '30m')]).default('never'),
   })
   .meta({ title: 'a mapping such as { ladder: two-core }' });
+
+export const CMAF_PORT = 8082;
 
 export const settingsFileSchema = z
   .strictObject({
@@ -144,6 +147,10 @@ export const settingsFileSchema = z
       })
       .optional()
       .meta({ title: 'a mapping such as { port: 443, certificate: cert.pem, key: key.pem }' }),
+    // Whoever may push is trusted with the air: loopback unless told otherwise, and off unless given.
+    cmaf: listenShape('127.0.0.1', CMAF_PORT)
+      .optional()
+      .meta({ title: `a mapping such as { port: ${CMAF_PORT} }` }),
     // Metrics, the console and the API have another trust than the media: loopback unless told otherwise.
     control: listen('127.0.0.1', 8081),
     data: pathSchema.optional().meta({ title: 'a folder, or none to keep nothing' }),

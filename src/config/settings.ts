@@ -5,12 +5,12 @@
  */
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { channelProblems, portProblems } from './channel-problems.ts';
+import { channelProblems, portProblems, sourceProblems } from './channel-problems.ts';
 import type { ChannelSettings, Listen, Settings } from './model.ts';
 import { settingsNotYet } from './not-yet.ts';
 import { commonCode, formatProblems, type Problem, type ProblemCode } from './problem.ts';
 import { type Override, type Overrides, readOverrides, type SettingsFlags } from './settings-overrides.ts';
-import { type ChannelFile, type SettingsFile, settingsFileSchema } from './settings-schema.ts';
+import { type ChannelFile, CMAF_PORT, type SettingsFile, settingsFileSchema } from './settings-schema.ts';
 import { checkShape } from './shape.ts';
 import { findLadder, shownPath } from './shipped-ladders.ts';
 import { readTextFile } from './text-file.ts';
@@ -74,11 +74,13 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
   const layers = { file, source, fileDirectory: path === undefined ? cwd : dirname(path), overrides, cwd, env };
   const listens = listensOf(layers);
   const rtmps = rtmpsOf(layers);
+  const cmaf = cmafOf(layers);
   const found = await channelsOf(layers);
   const wrong = [
     ...early,
-    ...portProblems(rtmps === undefined ? listens : { ...listens, rtmps }),
+    ...portProblems({ ...listens, ...(rtmps === undefined ? {} : { rtmps }), ...(cmaf === undefined ? {} : { cmaf }) }),
     ...channelProblems(found.channels, source, overrides.streamKey),
+    ...sourceProblems(found.channels, source, cmaf !== undefined),
     ...found.problems,
   ];
   if (wrong.length > 0 || found.ladderLines.length > 0) return bad(wrong, found.ladderLines);
@@ -87,6 +89,7 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
   const settings: Settings = {
     ...listens,
     rtmps,
+    cmaf,
     dataDirectory: dataDirectoryOf(layers),
     ffmpegPath: ffmpeg === undefined ? resolved(layers.fileDirectory, file.ffmpeg) : resolve(cwd, ffmpeg.text),
     logLevel: LOG_LEVELS.find((known) => known === level) ?? file.logLevel,
@@ -150,6 +153,14 @@ function rtmpsOf({ file, fileDirectory }: Layers): Settings['rtmps'] {
   return { host, port, certificatePath: resolve(fileDirectory, certificate), keyPath: resolve(fileDirectory, key) };
 }
 
+/** Off unless the settings file, a variable or a flag names it. */
+function cmafOf({ file, overrides }: Layers): Listen | undefined {
+  const [host, port] = [overrides.values.get('cmaf-host')?.text, overrides.values.get('cmaf-port')?.text];
+  if (file.cmaf === undefined && host === undefined && port === undefined) return undefined;
+  const written = file.cmaf ?? { host: '127.0.0.1', port: CMAF_PORT };
+  return { host: host ?? written.host, port: port === undefined ? written.port : Number(port) };
+}
+
 function dataDirectoryOf({ file, fileDirectory, overrides, cwd, env }: Layers): string | undefined {
   const override = overrides.values.get('data')?.text;
   const written = override ?? file.data;
@@ -203,6 +214,7 @@ async function channelsOf(layers: Layers): Promise<FoundChannels> {
 }
 
 const DEFAULT_CHANNEL_FILE: ChannelFile = {
+  source: 'rtmp',
   latency: 'normal',
   window: 120_000,
   whenAbsent: 'slate',
@@ -239,7 +251,7 @@ function outsideProblem(source: string, text: string): Problem {
 
 function channelOf(
   id: string,
-  { keys, latency, window, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
+  { keys, source, latency, window, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
   { path, ladder }: Extract<FoundLadder, { kind: 'ok' }>,
   streamKey: string | undefined,
 ): ChannelSettings {
@@ -249,6 +261,7 @@ function channelOf(
     ladderPath: path,
     ladder,
     keys: written.length === 0 && streamKey !== undefined ? [{ name: 'primary', secret: streamKey }] : written,
+    source,
     latency,
     windowMs: window,
     whenAbsent,

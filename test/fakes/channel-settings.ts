@@ -7,6 +7,7 @@ export function channelSettings(ladder: Ladder, more: Partial<ChannelSettings> =
     ladderPath: '/ladder.yaml',
     ladder,
     keys: [],
+    source: 'rtmp',
     latency: 'normal',
     windowMs: 120_000,
     whenAbsent: 'slate',

@@ -53,6 +53,7 @@ export function fakeSettings(changes: Partial<Settings> = {}): Settings {
         ladderPath: '/ladders/two-core.yaml',
         ladder: { name: 'two-core', segmentSeconds: 2, frameRate: 'auto', video: [], audio: [] },
         keys: [{ name: 'primary', secret: 'S3CRET' }],
+        source: 'rtmp',
         latency: 'normal',
         windowMs: 120_000,
         whenAbsent: 'slate',

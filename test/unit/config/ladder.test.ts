@@ -99,7 +99,14 @@ describe('the shipped ladders', async () => {
   const files = (await readdir(LADDERS)).filter((file) => file.endsWith('.yaml'));
 
   test('are these', () => {
-    expect(files.sort()).toEqual(['hd-sports.yaml', 'hd.yaml', 'passthrough.yaml', 'sd.yaml', 'two-core.yaml']);
+    expect(files.sort()).toEqual([
+      'hd-sports.yaml',
+      'hd.yaml',
+      'passthrough.yaml',
+      'pushed.yaml',
+      'sd.yaml',
+      'two-core.yaml',
+    ]);
   });
 
   test.each(files)('%s parses without a note, names its schema, and gives each number its reason', async (file) => {

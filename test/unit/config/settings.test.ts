@@ -116,7 +116,7 @@ describe('without a settings file', () => {
       kind: 'bad',
       code: 'LADDER_UNKNOWN',
       problems: [
-        '--ladder: there is no shipped ladder of this name; did you mean two-core? shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+        '--ladder: there is no shipped ladder of this name; did you mean two-core? shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
       ],
     });
   });
@@ -175,6 +175,8 @@ describe('the order is defaults < file < PITCHSIDE_* < flags', () => {
       '--port PITCHSIDE_PORT',
       '--rtmp-host PITCHSIDE_RTMP_HOST',
       '--rtmp-port PITCHSIDE_RTMP_PORT',
+      '--cmaf-host PITCHSIDE_CMAF_HOST',
+      '--cmaf-port PITCHSIDE_CMAF_PORT',
       '--control-host PITCHSIDE_CONTROL_HOST',
       '--control-port PITCHSIDE_CONTROL_PORT',
       '--ladder PITCHSIDE_LADDER',
@@ -267,12 +269,42 @@ describe('the channels block', () => {
     expect(await problems('rtmps: { port: 443, certificate: c }\n')).toEqual([expect.stringContaining('rtmps.key')]);
   });
 
+  test('cmaf is off unless it is named, and on loopback unless told otherwise', async () => {
+    const settingsOf = async (text: string) => {
+      const reading = await load(text);
+      if (reading.kind === 'bad') throw new Error(reading.problems.join());
+      return reading.settings;
+    };
+    expect((await settingsOf('channels: { a: {} }\n')).cmaf).toBeUndefined();
+    const { cmaf, channels } = await settingsOf('cmaf: {}\nchannels: { a: { source: cmaf } }\n');
+    expect(cmaf).toEqual({ host: '127.0.0.1', port: 8082 });
+    expect(channels[0]?.source).toBe('cmaf');
+    expect(await problems('cmaf: { port: 8080 }\n')).toEqual([
+      'ports: http and cmaf both want port 8080; give each its own, or 0 for any free one',
+    ]);
+  });
+
+  test('what a pushed channel cannot be is said by name', async () => {
+    expect(await problems('channels:\n  a: { source: cmaf }\n')).toEqual([
+      expect.stringContaining('channels.a.source: nothing is open for cmaf; add cmaf: { port: 8082 }'),
+    ]);
+    expect(
+      await problems(
+        'cmaf: {}\nchannels:\n  a: { source: cmaf, ladder: passthrough, latency: low }\n  b: { ladder: passthrough, latency: ultra }\n',
+      ),
+    ).toEqual([
+      expect.stringContaining('channels.a.ladder: ladder passthrough copies an RTMP feed'),
+      expect.stringContaining('channels.a.latency: low is for encoded channels; a pushed one is normal'),
+      expect.stringContaining('channels.b.latency: ultra is for encoded channels; a copied one is normal'),
+    ]);
+  });
+
   test('mistakes of every kind are listed at once, without any secret', async () => {
     const lines = await problems(
       'chanels: {}\nhttp: { port: http }\nlogLevel: loud\nchannels:\n  Match_1: {}\n  a: { window: 120, ladder: 7, latency: fast, reconnectGrace: 1h }\n  b: { keys: { x: hunter2 } }\n  c: { keys: secret-in-the-wrong-place }\n  d: { keys: { x: "a b c d e f g" }, window: 5s }\n',
     );
     expect(lines).toEqual([
-      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, control, data, ffmpeg, logLevel, channels',
+      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, cmaf, control, data, ffmpeg, logLevel, channels',
       's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
       's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
@@ -338,8 +370,8 @@ describe('the channels block', () => {
     expect(
       await problems('channels:\n  a: { ladder: hd-sport }\n  b: { ladder: bad.yaml }\n  c: { ladder: ./gone.yaml }\n'),
     ).toEqual([
-      's.yaml:2:16 channels.a.ladder: there is no shipped ladder of this name; did you mean hd-sports? shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
-      's.yaml:4:16 channels.c.ladder: there is no file gone.yaml; shipped are hd, hd-sports, passthrough, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      's.yaml:2:16 channels.a.ladder: there is no shipped ladder of this name; did you mean hd-sports? shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
+      's.yaml:4:16 channels.c.ladder: there is no file gone.yaml; shipped are hd, hd-sports, passthrough, pushed, sd, two-core; your own is named by its path, such as ./my-ladder.yaml',
       'bad.yaml:1:8 video: 1 is a whole number; expected a list of 1 to 10 video renditions',
     ]);
   });

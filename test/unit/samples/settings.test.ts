@@ -15,8 +15,8 @@ const load = (file: string, env: Record<string, string>) =>
 describe('the sample settings', () => {
   const files = readdirSync(`${ROOT}samples`).filter((name) => name.endsWith('.yaml'));
 
-  test('are the laptop and an origin behind each edge', () => {
-    expect(files.toSorted()).toEqual(['laptop.yaml', 'origin-nginx.yaml', 'origin-varnish.yaml']);
+  test('are the laptop, an origin behind each edge and a channel that is pushed to', () => {
+    expect(files.toSorted()).toEqual(['laptop.yaml', 'origin-nginx.yaml', 'origin-varnish.yaml', 'push-cmaf.yaml']);
   });
 
   test.each(files)('%s is taken as it stands, without a remark', async (file) => {
