@@ -67,7 +67,7 @@ export class OnAir {
     this.#publication = new Publication(parts, {
       onPeriod: (period) => this.#index.remember(period),
       onPart: ({ track, gen, number, part }) => this.#notePart(track, gen, number, part.part),
-      onSegment: (track, gen, number) => this.#ready.note(mediaKey(track, gen, number)),
+      onSegment: (track, gen, number) => this.#noteSegment(track, gen, number),
       onCommitted: (segment) => this.#committed(segment),
     });
   }
@@ -187,9 +187,16 @@ export class OnAir {
     if (!this.#hasParts) return;
     for (const track of segment.tracks.keys()) {
       this.#ready.note(wholeKey(track, number));
-      // A Segment that was published whole has its parts from now on, too.
-      for (let part = 0; part < period.grid.partsPerSegment; part++) this.#notePart(track, period.gen, number, part);
+      for (let part = 0; part < period.grid.partsPerSegment; part++) this.#ready.note(partKey(track, number, part));
     }
+  }
+
+  /** A Segment that was stored whole has its parts from now on, too: also the slate that goes on under the GEN before. */
+  #noteSegment(track: string, gen: string, number: number): void {
+    this.#ready.note(mediaKey(track, gen, number));
+    if (!this.#hasParts) return;
+    const count = this.timeline.period?.grid.partsPerSegment ?? 0;
+    for (let part = 0; part < count; part++) this.#ready.note(mediaPartKey(track, gen, number, part));
   }
 
   #notePart(track: string, gen: string, number: number, part: number): void {
