@@ -83,7 +83,12 @@ function workerVideo({ plan, urlOf, headers, start }: WorkerRequest): EncodeComm
         : { at: 'first-parts', phase, partFrames: partFramesOf(track, plan) };
     return {
       url: urlOf(track.id),
-      options: ['-map', `[v${index}]`, ...videoEncoder(track, keyframes), ...videoMuxer(plan.grid, { headers })],
+      options: [
+        '-map',
+        `[v${index}]`,
+        ...videoEncoder(track, keyframes, plan.latency),
+        ...videoMuxer(plan.grid, { headers }),
+      ],
     };
   });
 }
@@ -137,7 +142,7 @@ export function slateCommand({ plan, urlOf, headers, picture }: SlateRequest): E
     url: urlOf(track.id),
     options: [
       ...['-map', `[v${index}]`, '-frames:v', `${track.segmentFrames}`],
-      ...videoEncoder(track, slateKeyframes(track, plan)),
+      ...videoEncoder(track, slateKeyframes(track, plan), plan.latency),
       ...videoMuxer(plan.grid, { headers }),
     ],
   }));

@@ -18,6 +18,7 @@
  *   waiters                   milliseconds to answer 1,000 and 10,000 held requests, beside a bare loop of socket.write
  *   ingest                    CPU of the RTMP child for one publish at 6 and 20 Mbit/s, beside node-media-server alone
  *   encode                    CPU of ffmpeg with its CMAF outputs beside the same without
+ *   tuning                    PSNR, SSIM, bytes and CPU of the encoder options of latency low and ultra, beside normal
  *
  * Linux alone (/proc). On a machine with other work to do look at the spread, not at the median.
  */
@@ -35,6 +36,7 @@ import { run as origin } from './origin.ts';
 import { run as playlist } from './playlist.ts';
 import { run as publish } from './publish.ts';
 import { run as recovery } from './recovery.ts';
+import { run as tuning } from './tuning.ts';
 import { run as waiters } from './waiters.ts';
 
 interface Effort {
@@ -58,6 +60,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   playlist: (_, { rounds }) => playlist(rounds),
   publish: (material, { rounds }) => publish(material, rounds),
   recovery: (material, { rounds }) => recovery(material, rounds),
+  tuning: (material, { rounds }) => tuning(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 3),
   waiters: (_, { rounds }) => waiters(rounds),
