@@ -5,7 +5,8 @@ const project = (name: string, timeoutMs: number, serial: boolean) => ({
   test: {
     name,
     root: new URL('..', import.meta.url).pathname,
-    include: [`test/${name}/**/*.test.ts`],
+    include: [`test/${name === 'alone' ? 'e2e/alone' : name}/**/*.test.ts`],
+    exclude: name === 'e2e' ? ['test/e2e/alone/**'] : [],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     fileParallelism: !serial,
@@ -19,6 +20,8 @@ export default defineConfig({
       project('unit', 10_000, false),
       project('contract', 10_000, false),
       project('e2e', 120_000, false),
+      // What measures time: one file has the machine for itself.
+      project('alone', 120_000, true),
       project('browser', 180_000, true),
       project('long', 3_600_000, true),
     ],
