@@ -24,6 +24,5 @@ export function readStrip(rgba) {
  * @param {{ readonly startMs: number, readonly loopMs: number }} feed UTC of its first frame; length of a round
  */
 export function ageOf(stripMs, seenMs, { startMs, loopMs }) {
-  const age = (seenMs - startMs - stripMs) % loopMs;
-  return age < 0 ? age + loopMs : age;
+  return (seenMs - startMs - stripMs) % loopMs;
 }

@@ -9,6 +9,8 @@ import type { GlassNotes, StripRead } from '../../rig/players.ts';
 const FREEZE_MS = 500;
 /** The strip and the player's time line must move alike; half a frame at 30 fps is less than this. */
 const TORN_MS = 25;
+/** Reads before and after that say what is usual: three seconds. */
+const TORN_BESIDE = 9;
 
 export interface Feed {
   readonly startMs: number;
@@ -56,10 +58,11 @@ export function readAges(reads: readonly StripRead[], feed: Feed): { ages: Dated
   const readable = reads.flatMap((read) =>
     read.stripMs === null ? [] : [{ ...read, ageMs: ageOf(read.stripMs, read.seenMs, feed) }],
   );
-  // Where a picture stands on the player's time line against where it was filmed: one figure for a whole play, unless torn.
+  // Where a picture stands on the player's time line against where it was filmed. The service slews one against the other, slowly.
   const offsets = readable.map((read) => read.seenMs - read.ageMs - read.mediaTime * 1000);
-  const usual = percentile(offsets, 0.5);
-  const ages = readable.filter((_, i) => Math.abs((offsets[i] ?? usual) - usual) < TORN_MS);
+  const usualAt = (i: number): number =>
+    percentile(offsets.slice(Math.max(0, i - TORN_BESIDE), i + TORN_BESIDE + 1), 0.5);
+  const ages = readable.filter((_, i) => Math.abs((offsets[i] ?? 0) - usualAt(i)) < TORN_MS);
   return { ages, torn: readable.length - ages.length };
 }
 

@@ -109,6 +109,14 @@ describe('reads', () => {
     expect(ages).toHaveLength(10);
   });
 
+  test('are not torn by a clock that is slewed by 200 ppm for ten minutes', () => {
+    const slewed = every(1_100_000, 1_700_000).map((seenMs, i) => {
+      const one = read(seenMs, 900);
+      return { ...one, stripMs: (seenMs - 900 - FEED.startMs) % FEED.loopMs, mediaTime: one.mediaTime + i * 0.00002 };
+    });
+    expect(readAges(slewed, FEED)).toMatchObject({ torn: 0, ages: { length: 6000 } });
+  });
+
   test('that were not possible are no ages', () => {
     expect(readAges([read(1_100_000, 900, { stripMs: null })], FEED)).toEqual({ ages: [], torn: 0 });
   });
