@@ -22,7 +22,6 @@ import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
-import { LATENCY_TIMING } from './timing.ts';
 import type {
   ChannelStatus,
   ChannelView,
@@ -333,10 +332,6 @@ export class Channel implements ChannelView {
 
   onReady(listener: (key: string) => void): () => void {
     return this.#onAir.listen(listener);
-  }
-
-  get hasParts(): boolean {
-    return LATENCY_TIMING[this.#parts.settings.latency].publishesParts;
   }
 
   get segmentMs(): number {

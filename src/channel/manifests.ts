@@ -96,10 +96,12 @@ export class Manifests {
       case 'hls-media':
       case 'hls-dvr-media': {
         if (!period.tracks.some((track) => track.id === name.track)) return undefined;
-        const listedMs = name.kind === 'hls-media' ? this.#listedMs : Number.POSITIVE_INFINITY;
-        return name.kind === 'hls-media' && this.#hasParts
+        if (name.kind === 'hls-dvr-media')
+          return renderMediaPlaylist(presentation, name.track, { listedMs: Number.POSITIVE_INFINITY });
+        const listedMs = this.#listedMs;
+        return this.#hasParts
           ? renderLowLatencyPlaylist(presentation, name.track, { listedMs, isDelta })
-          : renderMediaPlaylist(presentation, name.track, { listedMs });
+          : renderMediaPlaylist(presentation, name.track, { listedMs, isBlocking: true });
       }
       case 'dash':
         return this.#mpd(presentation, this.#listedMs);

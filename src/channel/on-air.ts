@@ -184,10 +184,10 @@ export class OnAir {
   #committed(segment: CommittedSegment): void {
     this.#listener.onCommitted(segment);
     const { number, period } = segment;
-    if (!this.#hasParts) return;
     for (const track of segment.tracks.keys()) {
       this.#ready.note(wholeKey(track, number));
-      for (let part = 0; part < period.grid.partsPerSegment; part++) this.#ready.note(partKey(track, number, part));
+      const parts = this.#hasParts ? period.grid.partsPerSegment : 0;
+      for (let part = 0; part < parts; part++) this.#ready.note(partKey(track, number, part));
     }
   }
 
@@ -207,13 +207,15 @@ export class OnAir {
   text(name: TextName, directives?: PlaylistDirectives): TextAnswer {
     if (!this.isOpen) return { kind: 'pending', key: 'text', holdMs: OPENING_HOLD_MS, late: 'expired' };
     const presentation = this.timeline.presentation();
-    const isDirected = this.#hasParts && directives !== undefined && name.kind === 'hls-media';
+    const isDirected = directives !== undefined && name.kind === 'hls-media';
     const revision = this.#manifests.text(name, presentation, { isDelta: isDirected && directives.skip !== undefined });
     if (revision === undefined)
       return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
     this.#isShown = true;
     if (!isDirected) return { kind: 'ready', revision, of: 'current' };
-    const answer = blockingReload(presentation, name.track, directives);
+    // Where no parts are listed whole Segments are waited for, whatever part of them is named.
+    const { msn, part } = directives;
+    const answer = blockingReload(presentation, name.track, { msn, part: this.#hasParts ? part : undefined });
     switch (answer.kind) {
       case 'answer':
         return { kind: 'ready', revision, of: answer.of };

@@ -142,9 +142,7 @@ export interface ChannelStatus {
 
 export interface ChannelView {
   readonly id: string;
-  /** Low latency: parts are listed and delivery directives are in force. */
-  readonly hasParts: boolean;
-  /** Directives count for `hls-media` of a Channel with parts, and are passed over elsewhere. */
+  /** Directives count for `hls-media` and are passed over elsewhere. */
   text(name: TextName, directives?: PlaylistDirectives): TextAnswer;
   media(name: MediaName): MediaAnswer;
   /** Calls with the key of each object that became ready (and with `closed` when the Channel ends). */

@@ -66,8 +66,8 @@ class MediaHandler {
   #answerText(exchange: Exchange, address: TextAddress, view: ChannelView, held: Held | undefined): void {
     const { reply } = this.#options;
     const { name, directives } = address;
-    // Directives are in force where there are parts; elsewhere they are unknown query parameters.
-    const isInForce = view.hasParts && name.kind === 'hls-media';
+    // Elsewhere directives are unknown query parameters.
+    const isInForce = name.kind === 'hls-media';
     if (isInForce && directives.kind === 'malformed') {
       reply.refuse(exchange, name.kind, 'bad-directive', directives.why);
       return;

@@ -22,7 +22,6 @@ const held = (holdMs: number, late: 'not-yet' | 'expired' = 'expired') =>
 
 beforeEach(async () => {
   channel = new FakeChannel();
-  channel.hasParts = true;
   channel.setText(MEDIA, ready('#EXTM3U\n', 'current'));
   origin = await openTestOrigin([channel]);
 });
@@ -45,16 +44,11 @@ describe('what reaches the Channel', () => {
     else expect(channel.lastDirectives).toMatchObject({ ...directives });
   });
 
-  it('none of them where directives are not in force: other texts, and a Channel without parts', async () => {
+  it('none of them where directives are not in force: other texts', async () => {
     channel.setText({ kind: 'hls-master' }, '#EXTM3U\n');
     channel.setText({ kind: 'hls-dvr-media', track: 'v720' }, '#EXTM3U\n');
     for (const path of ['/live/match/master.m3u8', '/live/match/v720/dvr.m3u8']) {
       expect((await ask(origin.port, `${path}?_HLS_part=1&_HLS_msn=x`)).status).toBe(200);
-      expect(channel.lastDirectives).toBeUndefined();
-    }
-    channel.hasParts = false;
-    for (const query of ['?_HLS_msn=5&_HLS_part=1', '?_HLS_part=1', '?_HLS_skip=maybe', '?_HLS_msn=1&_HLS_msn=2']) {
-      expect((await get(query)).status).toBe(200);
       expect(channel.lastDirectives).toBeUndefined();
     }
   });

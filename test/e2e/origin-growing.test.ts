@@ -46,7 +46,6 @@ function dechunk(text: string): string {
 
 beforeEach(async () => {
   channel = new FakeChannel();
-  channel.hasParts = true;
   origin = await openTestOrigin([channel]);
 });
 

@@ -22,7 +22,6 @@ const blocked = (text: string): TextAnswer => ({ kind: 'ready', revision: textRe
 
 beforeAll(async () => {
   channel = new FakeChannel();
-  channel.hasParts = true;
   channel.holdMs = 6000;
   origin = await openTestOrigin([channel]);
 });

@@ -27,7 +27,6 @@ export function textRevision(text: string, changedMs = 1_795_290_120_123): TextR
 
 export class FakeChannel implements ChannelView {
   readonly id: string;
-  hasParts = false;
   holdMs = 2000;
   segmentMs = 2000;
   /** Questions so far: text and media. */

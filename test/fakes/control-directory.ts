@@ -63,7 +63,6 @@ export function controlDirectory(nowMs: () => number, ...first: readonly Channel
   let statuses = first;
   const view = (status: ChannelStatus): ChannelView => ({
     id: status.id,
-    hasParts: false,
     text: () => ({ kind: 'unknown' }),
     media: () => ({ kind: 'unknown' }),
     onReady: () => () => undefined,

@@ -4,7 +4,7 @@
  * It never lists a part that is not published. Invariant: EXT-X-SERVER-CONTROL is a function of the Grid and the settings alone,
  * so it is the same in all playlists and for ever (4.4.3.8).
  */
-import { AUDIO_RATE, audioStart, type Grid, partTargetSeconds, videoStartTicks } from '../grid.ts';
+import { AUDIO_RATE, audioStart, partTargetSeconds, videoStartTicks } from '../grid.ts';
 import { type CommittedSegment, indexOf, type Period, type Presentation, type SegmentRecord } from '../model.ts';
 import {
   dateOf,
@@ -91,7 +91,8 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
   const { ended } = presentation;
   const { grid } = newestPeriod(presentation, newest);
   const targetDuration = targetDurationOf(first.period);
-  const serverControl = serverControlOf(grid, targetDuration, window.listedMs);
+  const partTarget = partTargetSeconds(grid);
+  const serverControl = serverControlOf(partTarget, targetDuration, window.listedMs);
   return {
     listed,
     header: {
@@ -106,7 +107,7 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
     withPartsFromMs: ended
       ? Number.POSITIVE_INFINITY
       : newest.endMs + openMs(presentation, trackId) - PART_TARGETS * targetDuration * 1000,
-    partTarget: serverControl.partTarget,
+    partTarget,
     open: ended ? undefined : openLine(presentation, trackId, newest),
     reports: ended ? [] : reportLines(presentation, trackId, newest),
   };
@@ -133,8 +134,7 @@ function newestPeriod({ open }: Presentation, newest: CommittedSegment): Period 
 }
 
 /** CAN-SKIP-UNTIL only where playlists are longer than that; the listed window is the same for all Tracks. */
-function serverControlOf(grid: Grid, targetDuration: number, listedMs: number): ServerControl {
-  const partTarget = partTargetSeconds(grid);
+function serverControlOf(partTarget: number, targetDuration: number, listedMs: number): ServerControl {
   const canSkipUntil = SKIP_TARGETS * targetDuration;
   return {
     canSkipUntil: listedMs > canSkipUntil * 1000 ? canSkipUntil : undefined,

@@ -3,7 +3,7 @@
  * It never lists a Segment that is not whole. Invariant: a published line never changes; only the front is removed.
  */
 import type { CommittedSegment, PartRecord, Period, Presentation, SegmentRecord, Track } from '../model.ts';
-import { headerText, type PartLine, type SegmentLine, segmentText } from './playlist-text.ts';
+import { headerText, type PartLine, type SegmentLine, type ServerControl, segmentText } from './playlist-text.ts';
 
 /** Segments are joined in blocks of this many numbers whose text is kept, so a long window costs one line per update. */
 const BLOCK = 64;
@@ -11,6 +11,8 @@ const BLOCK = 64;
 export interface MediaWindow {
   /** The newest Segments lasting at least this long are listed; Infinity lists all. */
   readonly listedMs: number;
+  /** Requests for what comes next are held: EXT-X-SERVER-CONTROL says so (RFC 8216bis 4.4.3.8; it needs no parts). */
+  readonly isBlocking?: boolean;
 }
 
 const lineTexts = new WeakMap<SegmentRecord, string>();
@@ -33,6 +35,7 @@ export function renderMediaPlaylist(
       mediaSequence: first.number,
       // RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
       discontinuitySequence: first.period.ordinal,
+      serverControl: window.isBlocking && !presentation.ended ? controlOf(targetDurationOf(first.period)) : undefined,
     }),
   ];
   let previous: CommittedSegment | undefined;
@@ -55,6 +58,11 @@ export function renderMediaPlaylist(
   }
   if (presentation.ended) pieces.push('#EXT-X-ENDLIST\n');
   return pieces.join('');
+}
+
+/** 4.4.3.8: HOLD-BACK is at least three target durations, and what a player keeps without it. */
+function controlOf(targetDuration: number): ServerControl {
+  return { canSkipUntil: undefined, holdBack: 3 * targetDuration, partHoldBack: undefined, partTarget: undefined };
 }
 
 /** The lines as data, for the whole-playlist oracle. */

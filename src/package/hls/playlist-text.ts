@@ -61,19 +61,19 @@ export interface ReportLine {
   readonly lastPart: number | undefined;
 }
 
-/** What EXT-X-SERVER-CONTROL and EXT-X-PART-INF say, in seconds. */
+/** What EXT-X-SERVER-CONTROL and EXT-X-PART-INF say, in seconds; without parts HOLD-BACK alone. */
 export interface ServerControl {
   readonly canSkipUntil: number | undefined;
   readonly holdBack: number;
-  readonly partHoldBack: number;
-  readonly partTarget: number;
+  readonly partHoldBack: number | undefined;
+  readonly partTarget: number | undefined;
 }
 
 export interface MediaHeader {
   readonly targetDuration: number;
   readonly mediaSequence: number;
   readonly discontinuitySequence: number;
-  /** Of a live playlist with parts. */
+  /** Of a live playlist that may be asked for with delivery directives. */
   readonly serverControl?: ServerControl | undefined;
   /** Segments that EXT-X-SKIP stands for; 0 in a full playlist. */
   readonly skipped?: number;
@@ -122,7 +122,7 @@ function controlOf({ partTarget, ...control }: ServerControl) {
       holdBack: number;
       partHoldBack: number;
     },
-    partTargetDuration: partTarget,
+    ...(partTarget === undefined ? {} : { partTargetDuration: partTarget }),
   };
 }
 

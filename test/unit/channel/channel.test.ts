@@ -77,8 +77,11 @@ describe('a Channel before its first publish', () => {
     it.woken.length = 0;
     it.clock.advanceTo(dueMs);
     expect(it.status.newestNumber).toBe(next);
-    expect(it.woken.map((key) => key.split('/')[0])).toEqual(['v720', 'v360', 'a']);
-    expect(it.woken.every((key) => key.endsWith(`/${next}`))).toBe(true);
+    const gen = it.woken[0]!.split('/')[1];
+    expect(it.woken).toEqual([
+      ...['v720', 'v360', 'a'].map((track) => `${track}/${gen}/${next}`),
+      ...['v720', 'v360', 'a'].map((track) => `list/${track}/${next}`),
+    ]);
     it.clock.advance(60_000);
     expect(it.status.newestNumber).toBe(next + 30);
     expect(it.status.fresh).toBe(true);

@@ -60,7 +60,8 @@ describe('the texts of a Channel with parts', () => {
   test('without parts neither an open Segment nor a delta is known', () => {
     const manifests = new Manifests(SETTINGS);
     const plain = manifests.text(MEDIA, world.presentation)!;
-    expect(plain.text).not.toMatch(/EXT-X-PART|SERVER-CONTROL|PRELOAD/);
+    expect(plain.text).not.toMatch(/EXT-X-PART|PRELOAD|CAN-SKIP/);
+    expect(plain.text).toContain('#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6\n');
     expect(manifests.text(MEDIA, world.presentation, DELTA)).toBe(plain);
   });
 
