@@ -164,7 +164,9 @@ export class Worker {
     const nowMs = parts.clock.nowMs();
     const heardUs = this.#feed.statistics().lastTagUs;
     // While the pipe is full the publisher is held up by us: what it would have sent by now is owed.
-    const owedMs = this.#isFull || heardUs === undefined ? nowMs : Math.min(nowMs, parts.clock.utcMsOf(heardUs));
+    const heardMs = heardUs === undefined ? undefined : parts.clock.utcMsOf(heardUs);
+    const owedMs = this.#isFull ? nowMs : heardMs;
+    if (owedMs === undefined) return;
     const { verdict, lagMs } = live.health.look(nowMs, owedMs);
     parts.metrics.encoderLag.set({ channel: parts.settings.id }, lagMs / 1000);
     if (verdict.kind === 'overload') onOverload(verdict.lagMs);

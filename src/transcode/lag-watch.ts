@@ -42,7 +42,7 @@ export const LAG_LIMITS = {
   lateForMs: 4000,
   /** What is later than this is slate already: nothing is gained by patience. */
   lostMs: 2500,
-  lostForMs: 1500,
+  lostForMs: 1250,
   /** Catching up by so much is not overload. */
   gainMs: 300,
   /** For what the ring of a long keyframe interval gives a new encoder to work off. */
