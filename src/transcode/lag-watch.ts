@@ -37,8 +37,8 @@ export interface LagWatch {
 
 /** All in ms. */
 export const LAG_LIMITS = {
-  /** A chunk lasts up to 0.4 s and a busy machine is late now and then; live media is worth a wait of 2 s. */
-  lateMs: 1000,
+  /** A chunk of 0.4 to 0.5 s, 0.4 s of lookahead (latency normal), and some for a busy machine. */
+  lateMs: 1250,
   lateForMs: 4000,
   /** What is later than this is slate already: nothing is gained by patience. */
   lostMs: 2500,

@@ -44,7 +44,7 @@ describe('an encoder that keeps up', () => {
 
 describe('an encoder that is too slow', () => {
   test.each([
-    [0.9, 14_500],
+    [0.9, 16_750],
     [0.5, 6500],
     [0.1, 4500],
   ])('at speed %d is found before it is 4 s behind', (speed, latestMs) => {
