@@ -23,7 +23,7 @@ import type { WorkerFault } from './worker.ts';
 export interface RungKeeperOptions {
   readonly parts: ChannelParts;
   readonly onFault: (fault: WorkerFault) => void;
-  /** A rung's wait is over: ask `due`. */
+  /** A rung's wait is over: ask `due` if there is an encoder to take over from. */
   readonly onDue: () => void;
 }
 
@@ -32,6 +32,8 @@ const HINTS = {
   failed: 'The others play on. Its encoder settings or its output are at fault: see the last words of the encoder.',
   slow: 'Free the machine, or take a ladder with fewer or smaller rungs or a faster preset.',
 } as const;
+
+const ASK_AGAIN_MS = 5000;
 
 export class RungKeeper {
   readonly #options: RungKeeperOptions;
@@ -110,6 +112,11 @@ export class RungKeeper {
   }
 
   #dueAt(atMs: number): void {
-    this.#cancelDue = this.#options.parts.clock.after(Math.max(0, atMs - this.#nowMs), () => this.#options.onDue());
+    this.#cancelDue = this.#options.parts.clock.after(Math.max(0, atMs - this.#nowMs), () => {
+      const before = this.#policy;
+      this.#options.onDue();
+      // Nobody publishes, or another rung is on trial.
+      if (this.#policy === before) this.#dueAt(this.#nowMs + ASK_AGAIN_MS);
+    });
   }
 }
