@@ -26,8 +26,7 @@ interface Held {
 }
 
 export interface LagWatch {
-  readonly sinceMs: number | undefined;
-  /** The encoder was on time once: until then it works off what the ring gave it. */
+  /** The encoder was on time once: until then it works off what the ring gave it, and need not hurry while it gains. */
   readonly wasOnTime: boolean;
   readonly late: Held | undefined;
   readonly lost: Held | undefined;
@@ -45,8 +44,6 @@ export const LAG_LIMITS = {
   lostForMs: 1250,
   /** Catching up by so much is not overload. */
   gainMs: 300,
-  /** For what the ring of a long keyframe interval gives a new encoder to work off. */
-  startMs: 10_000,
   rungBehindMs: 2000,
   rungBehindForMs: 500,
   /** The others go on: their newest chunk is not older than this. */
@@ -55,7 +52,6 @@ export const LAG_LIMITS = {
 
 export function startLagWatch(): LagWatch {
   return {
-    sinceMs: undefined,
     wasOnTime: false,
     late: undefined,
     lost: undefined,
@@ -77,17 +73,15 @@ export function watchLag(
 function lateness(
   before: LagWatch,
   { nowMs, owedMs, outMs }: LagSample,
-): { readonly watch: Pick<LagWatch, 'sinceMs' | 'wasOnTime' | 'late' | 'lost'>; readonly verdict: LagVerdict } {
-  const { lateMs, lateForMs, lostMs, lostForMs, startMs } = LAG_LIMITS;
+): { readonly watch: Pick<LagWatch, 'wasOnTime' | 'late' | 'lost'>; readonly verdict: LagVerdict } {
+  const { lateMs, lateForMs, lostMs, lostForMs } = LAG_LIMITS;
   const lagMs = outMs.size === 0 ? 0 : owedMs - Math.min(...outMs.values());
-  const sinceMs = before.sinceMs ?? nowMs;
   const wasOnTime = before.wasOnTime || lagMs < lateMs;
-  const isStarting = !wasOnTime && nowMs - sinceMs < startMs;
-  const late = isStarting ? undefined : heldAbove(before.late, lateMs, lagMs, nowMs);
-  const lost = isStarting ? undefined : heldAbove(before.lost, lostMs, lagMs, nowMs);
+  const late = heldAbove(before.late, lateMs, lagMs, nowMs);
+  const lost = wasOnTime ? heldAbove(before.lost, lostMs, lagMs, nowMs) : undefined;
   const isOverload = heldFor(late, nowMs) >= lateForMs || heldFor(lost, nowMs) >= lostForMs;
   return {
-    watch: { sinceMs, wasOnTime, late, lost },
+    watch: { wasOnTime, late, lost },
     verdict: isOverload ? { kind: 'overload', lagMs } : { kind: 'fine' },
   };
 }

@@ -3,12 +3,12 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkStream } from '../../src/check/check-stream.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { RUNG_LIMITS } from '../../src/transcode/rung-policy.ts';
-import { keptLog } from '../fakes/control-quiet-log.ts';
-import { FFMPEG, KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
-import { metricOf, viewerOf, watchChannel } from './service-client.ts';
+import { checkStream } from '../../../src/check/check-stream.ts';
+import { systemClock } from '../../../src/system/clock.ts';
+import { RUNG_LIMITS } from '../../../src/transcode/rung-policy.ts';
+import { keptLog } from '../../fakes/control-quiet-log.ts';
+import { FFMPEG, KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../../rig/service.ts';
+import { metricOf, viewerOf, watchChannel } from '../service-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'service-rungs-'));
 const flag = (name: string) => join(folder, name);
@@ -37,8 +37,8 @@ exec '${FFMPEG}' "$@"
 
 beforeAll(async () => {
   // Minutes, so that it never flaps; seconds here.
-  Object.assign(RUNG_LIMITS.waits.failed, { firstMs: 10_000 });
-  Object.assign(RUNG_LIMITS.waits.slow, { firstMs: 10_000 });
+  Object.assign(RUNG_LIMITS.waits.failed, { firstMs: 6000 });
+  Object.assign(RUNG_LIMITS.waits.slow, { firstMs: 6000 });
   const ffmpegPath = join(folder, 'ffmpeg');
   writeFileSync(ffmpegPath, WRAPPER);
   chmodSync(ffmpegPath, 0o755);
@@ -105,7 +105,8 @@ test('a rung that fails again and again is withdrawn, the others go on, and it i
 
   rmSync(flag('failing'));
   await waitFor('it is back', () => tracks('failing')?.length === 3);
-  await waitFor('it is shown', async () => (await viewer.renditions()).includes('180p'));
+  // A list that begins anew is short at first.
+  await waitFor('it lists six', async () => (await viewer.playlist('180p')).segments.length >= 6);
   const { findings } = await checkStream({
     url: `http://127.0.0.1:${service.ports.http}/live/failing/master.m3u8`,
     seconds: 4,
@@ -148,6 +149,6 @@ test('an encoder slower than real time: the top rung is shed and said so, the la
   await waitFor('without it', () => tracks('slow')?.join() === '90p,audio' && status('slow')?.onAir === 'live');
   await waitFor('it is back', () => tracks('slow')?.length === 3, 30_000);
   expect(Math.max(...lags)).toBeGreaterThan(1);
-  expect(Math.max(...lags)).toBeLessThan(4.5);
+  expect(Math.max(...lags)).toBeLessThan(5.5);
   await contiguous('slow', '90p');
 });
