@@ -35,7 +35,7 @@ export interface LagWatch {
 }
 
 /** All in ms. */
-export const LAG_LIMITS = {
+const LAG_LIMITS = {
   /** A chunk of 0.4 to 0.5 s, 0.4 s of lookahead (latency normal), and some for a busy machine. */
   lateMs: 1250,
   lateForMs: 4000,
