@@ -38,7 +38,7 @@ exec '${FFMPEG}' "$@"
 beforeAll(async () => {
   // Minutes, so that it never flaps; seconds here.
   Object.assign(RUNG_LIMITS.waits.failed, { firstMs: 6000 });
-  Object.assign(RUNG_LIMITS.waits.slow, { firstMs: 6000 });
+  Object.assign(RUNG_LIMITS.waits.slow, { firstMs: 8000 });
   const ffmpegPath = join(folder, 'ffmpeg');
   writeFileSync(ffmpegPath, WRAPPER);
   chmodSync(ffmpegPath, 0o755);
