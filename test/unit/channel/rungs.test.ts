@@ -1,15 +1,16 @@
 import { describe, expect, test, vi } from 'vitest';
 import { indexAt, startMsOf } from '../../../src/package/grid.ts';
-import { ChannelWorld, P30 } from '../../fakes/channel-world.ts';
+import { ChannelWorld, P30, type WorldOptions } from '../../fakes/channel-world.ts';
 import type { ManualEncoder } from '../../fakes/manual-encoder.ts';
 import type { PublisherFeed } from '../../fakes/publisher-feed.ts';
+import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
 vi.mock('../../../src/transcode/slate-picture.ts', () => ({ slatePicture: () => ({ rgb: Buffer.from('picture') }) }));
 
 /** A publish whose first Segment is on air. */
-async function live() {
-  const it = new ChannelWorld();
+async function live(options: WorldOptions = {}) {
+  const it = new ChannelWorld(options);
   await it.open();
   const feed = it.publish();
   feed.announce();
@@ -162,6 +163,29 @@ describe('a rung whose wait is over', () => {
     it.clock.advance(61_000);
     it.publish().announce();
     expect(tracksOf(lastOf(it))).toEqual(['v720', 'v360', 'a']);
+  });
+
+  test('waits while another rung is on trial, and has its turn then', async () => {
+    const ladder = ladderOf([rung('v720', 720), rung('v480', 480), rung('v360', 360)]);
+    const { it, worker } = await live({ ladder });
+    breakRung(worker, 'v720');
+    breakRung(it.startWorker(), 'v720');
+    breakRung(it.startWorker(), 'v480');
+    it.clock.advance(1000);
+    breakRung(it.startWorker(), 'v480');
+    it.clock.advance(1000);
+    const last = it.startWorker();
+    expect(tracksOf(last)).toEqual(['v360', 'a']);
+    play(it, last, 62_000);
+    const first = lastOf(it);
+    expect(tracksOf(first)).toEqual(['v720', 'v360', 'a']);
+    const trial = it.startWorker();
+    play(it, last, 60_000);
+    expect(lastOf(it)).toBe(trial);
+    it.deliver(trial, Math.floor(62_000 / 2000));
+    expect(last.inputEnded).toBe(true);
+    play(it, trial, 6000);
+    expect(tracksOf(lastOf(it))).toEqual(['v720', 'v480', 'v360', 'a']);
   });
 
   test('two encoders end with their publisher', async () => {
