@@ -13,7 +13,7 @@ import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
 import type { Journal, WindowStore } from '../window/model.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
-import { EndingWorkers } from './ending-workers.ts';
+import { Encoding } from './encoding.ts';
 import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
 import { OnAir } from './on-air.ts';
@@ -31,7 +31,7 @@ import type {
   TextAnswer,
   TextName,
 } from './view.ts';
-import { Worker, type WorkerFault } from './worker.ts';
+import type { WorkerFault } from './worker.ts';
 
 export interface ChannelParts {
   readonly settings: ChannelSettings;
@@ -60,12 +60,10 @@ export class Channel implements ChannelView {
   /** Set by the first publish: Grid and Tracks are kept from then on. */
   #isPlanFixed = false;
   #feed: Feed | undefined;
-  #worker: Worker | undefined;
+  readonly #encoding: Encoding;
   #copy: SourceCopy | undefined;
-  readonly #ending = new EndingWorkers();
   /** When the last publish ended; infinite while one is encoded. */
   #lastFeedMs = 0;
-  #runCount = 0;
   #cancelGrace: () => void = () => undefined;
   #cancelAbsence: () => void = () => undefined;
 
@@ -89,6 +87,12 @@ export class Channel implements ChannelView {
       onFailed: (message) => this.#fault('SLATE_FAILED', message),
     });
     this.pushPoint = settings.source === 'cmaf' ? this.#openPushPoint() : undefined;
+    this.#encoding = new Encoding({
+      parts: this.#parts,
+      onAir: this.#onAir,
+      waitsForSlate: () => !this.#onAir.isShown && this.#slates.isBusy,
+      onFault: (fault) => this.#workerFault(fault),
+    });
   }
 
   #openPushPoint(): PushedGroup {
@@ -142,7 +146,7 @@ export class Channel implements ChannelView {
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
       // A copy begins again by itself, on the next keyframe.
-      onJump: () => (this.#copy === undefined ? this.#worker?.kill('the stamps jumped') : this.#endWorker()),
+      onJump: () => (this.#copy === undefined ? this.#encoding.restart('the stamps jumped') : this.#encoding.end()),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }
@@ -170,18 +174,13 @@ export class Channel implements ChannelView {
     this.#onAir.close();
     this.pushPoint?.close();
     this.#publishOver();
-    await this.#ending.close(this.#parts.clock);
-  }
-
-  #endWorker(): void {
-    this.#ending.end(this.#worker);
-    this.#worker = undefined;
+    await this.#encoding.close();
   }
 
   #begin(feed: Feed, source: SourceDescription): void {
     if (this.#feed !== feed || this.#state === 'closed') return;
     this.#cancelGrace();
-    if (this.#isPlanFixed && this.#worker?.adopt(feed)) {
+    if (this.#isPlanFixed && this.#encoding.adopt(feed)) {
       this.#lastFeedMs = Number.POSITIVE_INFINITY;
       judgeAgainst(this.#plan?.plan, feed);
       this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
@@ -203,36 +202,17 @@ export class Channel implements ChannelView {
     this.#to('publish-in');
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
-    this.#endWorker();
+    this.#encoding.end();
     this.#copy?.close();
     this.#copy = sourceCopyOf({
       plan,
       feed,
       clock: this.#parts.clock,
-      onBase: () => this.#startWorker(feed, source, plan),
+      onBase: () => this.#encoding.begin({ feed, source, plan, copy: this.#copy }),
       onFault: (message) => this.#fault('PUBLISH_COPY', message),
     });
-    if (this.#copy === undefined) this.#startWorker(feed, source, plan);
+    if (this.#copy === undefined) this.#encoding.begin({ feed, source, plan, copy: undefined });
     else this.#copy.begin();
-  }
-
-  #startWorker(feed: Feed, source: SourceDescription, plan: PlanInUse): void {
-    this.#endWorker();
-    this.#worker = new Worker({
-      parts: this.#parts,
-      feed,
-      source,
-      plan,
-      copy: this.#copy,
-      nextRunId: () => `${this.id}-${feed.identity.id}-${++this.#runCount}`,
-      resumeAt: () => this.#onAir.resumeAt(plan.grid),
-      waitsForSlate: () => !this.#onAir.isShown && this.#slates.isBusy,
-      onRun: (run) => this.#onAir.join(run),
-      onRunEnd: (runId) => this.#onAir.leave(runId),
-      onMedia: () => this.#onAir.advance(),
-      onFault: (fault) => this.#workerFault(fault),
-    });
-    this.#worker.start();
   }
 
   /** Sound may come seconds before the picture: a camera that is still starting. */
@@ -267,7 +247,7 @@ export class Channel implements ChannelView {
     log.info({ publish: feed.identity.id, how }, 'publisher gone');
     this.#feed = undefined;
     this.#lastFeedMs = clock.nowMs();
-    if (this.#worker === undefined || settings.reconnectGraceMs === 0 || how === 'closed') {
+    if (!this.#encoding.isRunning || settings.reconnectGraceMs === 0 || how === 'closed') {
       this.#publishOver();
       return;
     }
@@ -278,7 +258,7 @@ export class Channel implements ChannelView {
 
   #publishOver(): void {
     this.#cancelGrace();
-    this.#endWorker();
+    this.#encoding.end();
     this.#to('publish-out');
     const { clock, settings } = this.#parts;
     if (settings.absentTimeoutMs === undefined || this.#state === 'closed') return;
@@ -352,7 +332,8 @@ export class Channel implements ChannelView {
       plan: this.#plan,
       feed: this.#feed,
       pushed: this.pushPoint?.status(),
-      worker: this.#worker,
+      worker: this.#encoding.worker,
+      leftOut: this.#encoding.leftOut,
       faults: this.#faults.list(),
       nowMs: this.#parts.clock.nowMs(),
     });

@@ -4,7 +4,7 @@
  */
 import type { Fragment, InitSegment } from '../cmaf/isobmff/model.ts';
 import { initHashOf } from '../package/generation.ts';
-import type { Grid } from '../package/grid.ts';
+import { type Grid, partStartMs } from '../package/grid.ts';
 import type { AssembledPart, AssembledSegment, Track, TrackFacts } from '../package/model.ts';
 import type { PeriodPlan } from '../package/period-plan.ts';
 import type { RunSource } from '../package/run-source.ts';
@@ -49,6 +49,7 @@ export class EncodeRun implements RunSource {
   readonly #run: EncodeRunPlan;
   readonly #inits = new Map<string, InitSegment>();
   readonly #segmenters = new Map<string, Segmenter>();
+  readonly #outMs = new Map<string, number>();
   #plan: PeriodPlan | undefined;
 
   constructor(run: EncodeRunPlan) {
@@ -90,7 +91,20 @@ export class EncodeRun implements RunSource {
     return true;
   }
 
+  /** Media time up to which this Track has come; at first, where the run begins. */
+  outMs(track: string): number {
+    return this.#outMs.get(track) ?? partStartMs(this.#run.grid, this.origin.index, this.origin.part);
+  }
+
+  #noteOut(track: string, { decodeTicks, durationTicks }: Fragment): void {
+    const { grid, origin } = this.#run;
+    const timescale = this.#inits.get(track)?.timescale ?? 1;
+    const startMs = partStartMs(grid, origin.index, origin.part);
+    this.#outMs.set(track, startMs + ((decodeTicks + durationTicks) * 1000) / timescale);
+  }
+
   onFragment(track: string, fragment: Fragment): RunOutcome {
+    this.#noteOut(track, fragment);
     const segmenter = this.#segmenters.get(track);
     if (segmenter === undefined) return { kind: 'dropped', reason: 'unknown-track' };
     let outcome: RunOutcome = { kind: 'taken' };

@@ -56,6 +56,28 @@ export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
   return { ...kept, plan, key, slate: key === kept.key ? kept.slate : undefined };
 }
 
+/** The rungs that workers encode of the plan, descending by bitrate: those that may be left out. */
+export function encodedRungs({ plan }: PlanInUse): string[] {
+  return plan.video.filter(({ isCopy }) => !isCopy).map(({ id }) => id);
+}
+
+/** The plan without some of its rungs. Its slate is that of the whole plan, and nothing is encoded for it. */
+export function withoutRungs(full: PlanInUse, leftOut: readonly { readonly rung: string }[]): PlanInUse {
+  const isKept = ({ id }: { readonly id: string }): boolean => leftOut.every(({ rung }) => rung !== id);
+  const { plan, grid, facts, ladder, key, notes } = full;
+  return {
+    plan: { ...plan, video: plan.video.filter(isKept) },
+    grid,
+    facts: facts.filter(isKept),
+    ladder,
+    key,
+    notes,
+    get slate() {
+      return full.slate;
+    },
+  };
+}
+
 /** What an operator wants to know of a plan when a publish begins. */
 export function announcePlan(plan: PlanInUse, source: SourceDescription, log: Logger): void {
   for (const note of plan.notes) log.info({ note }, 'plan');

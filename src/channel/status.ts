@@ -2,6 +2,7 @@
 import type { Feed, SourceDescription } from '../ingest/model.ts';
 import type { Timeline } from '../package/timeline.ts';
 import { formatFrameRate } from '../system/frame-rate.ts';
+import type { LeftOut } from '../transcode/rung-policy.ts';
 import type { WindowStore } from '../window/model.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { Fault } from './fault-log.ts';
@@ -19,6 +20,7 @@ export interface ChannelFacts {
   /** Who pushes CMAF, where somebody does. */
   readonly pushed: ChannelStatus['publisher'];
   readonly worker: Worker | undefined;
+  readonly leftOut: readonly LeftOut[];
   readonly faults: readonly Fault[];
   readonly nowMs: number;
 }
@@ -52,7 +54,7 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
         frameRate: track.frameRate === undefined ? undefined : formatFrameRate(track.frameRate),
       }),
     ),
-    droppedRungs: plan?.plan.dropped ?? [],
+    droppedRungs: [...(plan?.plan.dropped ?? []), ...facts.leftOut.map(({ rung, reason }) => ({ id: rung, reason }))],
     publisher:
       feed === undefined
         ? facts.pushed

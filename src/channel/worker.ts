@@ -6,11 +6,11 @@
 import type { CmafRun } from '../cmaf/receiver.ts';
 import type { CmafSink } from '../cmaf/sink.ts';
 import type { Feed, SourceDescription, WorkerInput } from '../ingest/model.ts';
-import { audioOffset, indexAt, partStartMs, startMsOf } from '../package/grid.ts';
+import { audioOffset } from '../package/grid.ts';
 import type { RunOrigin } from '../package/segmenter.ts';
 import { workerCommand } from '../transcode/arguments.ts';
 import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
-import type { EncodeProcess, EncodeProcessListener, EncodeProgress } from '../transcode/model.ts';
+import type { EncodeCommand, EncodeProcess, EncodeProcessListener, EncodeProgress } from '../transcode/model.ts';
 import {
   idleSupervisor,
   type SupervisorCommand,
@@ -23,14 +23,17 @@ import {
 import type { ChannelParts } from './channel.ts';
 import { CopyRate } from './copy-rate.ts';
 import { EncodeRun } from './encode-run.ts';
-import type { PlanInUse } from './plan-in-use.ts';
+import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
+import { type RungBlame, RunHealth } from './run-health.ts';
+import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
   readonly feed: Feed;
   readonly source: SourceDescription;
-  readonly plan: PlanInUse;
+  /** Asked for each process: rungs may be left out, or be back. Grid and latency never change. */
+  readonly plan: () => PlanInUse;
   /** Of a plan with a copied Track; its base is chosen. */
   readonly copy: SourceCopy | undefined;
   readonly nextRunId: () => string;
@@ -42,6 +45,10 @@ export interface WorkerOptions {
   /** Segments became whole. */
   readonly onMedia: () => void;
   readonly onFault: (fault: WorkerFault) => void;
+  /** A process ended unasked; told before the next one is started. `blame`: the one rung whose fault it was. */
+  readonly onDeath: (blame: RungBlame | undefined) => void;
+  /** The process has fallen behind its feed for good. */
+  readonly onOverload: (lagMs: number) => void;
 }
 
 export interface WorkerFault {
@@ -60,14 +67,17 @@ interface LiveRun {
   readonly process: EncodeProcess;
   /** Media time that is stamp 0 of the process's input. */
   readonly inputOriginMs: number;
+  readonly health: RunHealth;
   input: { detach(): void } | undefined;
 }
 
-const TICK_MS = 250;
+/** What hangs for 1.5 s is seen within 2 s, also on a busy machine. */
+const TICK_MS = 100;
 
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #limits: SupervisorLimits;
+  #plan: PlanInUse;
   #feed: Feed;
   /** Of the feed that the current process was started on. */
   #headersKey: string | undefined;
@@ -78,11 +88,14 @@ export class Worker {
   #cancelTick: () => void = () => undefined;
   /** The pipe of the current process has not drained since a write: its feed is paused, what waits is still owed. */
   #isFull = false;
+  /** The next process begins with the newest keyframe, not with the first place that is not on air. */
+  #skips = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#feed = options.feed;
-    this.#limits = supervisorLimits(options.plan.grid);
+    this.#plan = options.plan();
+    this.#limits = supervisorLimits(this.#plan.grid);
     this.#state = idleSupervisor(options.parts.clock.nowMs());
   }
 
@@ -125,6 +138,13 @@ export class Worker {
     this.#live?.process.kill();
   }
 
+  /** Another process at once, with the plan of now; what this one had not encoded yet is skipped. Not counted as a death. */
+  replace(reason: string): void {
+    this.#options.parts.log.info({ reason }, 'encoder replaced');
+    this.#skips = true;
+    this.#tell({ kind: 'replace' });
+  }
+
   encoder(): { pid: number; fps: number; speed: number | undefined } | undefined {
     const pid = this.#live?.process.pid;
     return pid === undefined ? undefined : { pid, fps: this.#progress?.fps ?? 0, speed: this.#progress?.speed };
@@ -133,8 +153,28 @@ export class Worker {
   #tick(): void {
     if (this.#isFull) this.#tell({ kind: 'tags-in' });
     this.#tell({ kind: 'tick' });
+    this.#watchLag();
     if (this.#isOver()) return;
     this.#cancelTick = this.#options.parts.clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #watchLag(): void {
+    const live = this.#live;
+    if (live === undefined || this.#state.name !== 'live') return;
+    const { parts, onOverload } = this.#options;
+    const nowMs = parts.clock.nowMs();
+    const heardUs = this.#feed.statistics().lastTagUs;
+    // While the pipe is full the publisher is held up by us: what it would have sent by now is owed.
+    const heardMs = heardUs === undefined ? undefined : parts.clock.utcMsOf(heardUs);
+    const owedMs = this.#isFull ? nowMs : heardMs;
+    if (owedMs === undefined) return;
+    const { verdict, lagMs } = live.health.look(nowMs, owedMs);
+    parts.metrics.encoderLag.set({ channel: parts.settings.id }, lagMs / 1000);
+    if (verdict.kind === 'overload') onOverload(verdict.lagMs);
+    if (verdict.kind !== 'silent-rung') return;
+    const reason = `it made nothing for ${Math.round(verdict.behindMs)} ms while the others went on`;
+    live.health.noteFault(verdict.rung, reason);
+    this.kill(`rung ${verdict.rung}: ${reason}`);
   }
 
   #isOver(): boolean {
@@ -176,13 +216,17 @@ export class Worker {
   }
 
   #spawn(): void {
-    const { parts, plan, source } = this.#options;
+    const { parts, source } = this.#options;
+    this.#plan = this.#options.plan();
+    const plan = this.#plan;
     const feed = this.#feed;
-    const start = this.#startOf();
+    const { copy, resumeAt } = this.#options;
+    const start = runStart({ plan, feed, copy, wanted: resumeAt(), skips: this.#skips });
+    this.#skips = false;
     const delivers = new Set(
       plan.facts.filter(({ kind }) => kind === 'video' || source.audio !== undefined).map(({ id }) => id),
     );
-    const posted = [...delivers].filter((id) => id !== this.#options.copy?.track.id);
+    const posted = [...delivers].filter((id) => id !== copy?.track.id);
     const run = new EncodeRun({
       id: this.#options.nextRunId(),
       grid: plan.grid,
@@ -193,21 +237,21 @@ export class Worker {
       waitsForSlate: this.#options.waitsForSlate,
     });
     const cmaf = parts.receiver.openRun({ runId: run.id, tracks: posted, sink: this.#sink(run) });
-    const command = workerCommand({
-      plan: plan.plan,
-      urlOf: cmaf.urlOf,
-      headers: cmaf.headers,
-      start: {
-        trimMs: start.trimMs,
-        audioOffsetSamples: audioOffset(plan.grid, start.origin.index, start.origin.part),
-        hasVideo: true,
-        hasAudio: source.audio !== undefined,
-        source: source.video,
-      },
-    });
+    const command = this.#command(cmaf, plan, start);
     const process = startEncoder({ ffmpegPath: parts.ffmpegPath, command, listener: this.#listener(run) });
     parts.metrics.encoderStarts.inc({ channel: parts.settings.id });
-    const live: LiveRun = { run, cmaf, process, inputOriginMs: start.inputOriginMs, input: undefined };
+    const live: LiveRun = {
+      run,
+      cmaf,
+      process,
+      inputOriginMs: start.inputOriginMs,
+      health: new RunHealth(
+        run,
+        encodedRungs(plan),
+        posted.map((track) => ({ track, url: cmaf.urlOf(track) })),
+      ),
+      input: undefined,
+    };
     this.#live = live;
     this.#headersKey = feed.headersKey;
     this.#options.onRun(run);
@@ -219,12 +263,28 @@ export class Worker {
     });
   }
 
+  #command({ urlOf, headers }: CmafRun, { plan, grid }: PlanInUse, { origin, trimMs }: RunStart): EncodeCommand {
+    const { source } = this.#options;
+    return workerCommand({
+      plan,
+      urlOf,
+      headers,
+      start: {
+        trimMs,
+        audioOffsetSamples: audioOffset(grid, origin.index, origin.part),
+        hasVideo: true,
+        hasAudio: source.audio !== undefined,
+        source: source.video,
+      },
+    });
+  }
+
   /** The feed's own pictures go past the encoder into the run; all tags of the run take their times from the copy's base. */
   #copyInto(run: EncodeRun, start: CopyStart | undefined): Pick<WorkerInput, 'timeOf'> {
-    const { copy, onMedia, onFault, parts, plan } = this.#options;
+    const { copy, onMedia, onFault, parts } = this.#options;
     if (copy === undefined || start === undefined) return {};
     const { id } = copy.track;
-    const rate = new CopyRate(copy.track, plan.grid);
+    const rate = new CopyRate(copy.track, this.#plan.grid);
     const copied = copy.openRun(start, (fragment) => {
       const outcome = run.onFragment(id, fragment);
       if (outcome.kind === 'dropped')
@@ -236,36 +296,6 @@ export class Worker {
     if (copied === undefined) return {};
     run.onInit(id, copied.init);
     return { timeOf: copied.timeOf };
-  }
-
-  /**
-   * Where the run begins: at the first place not on air, from the newest keyframe before it; a fresh publish begins at the
-   * part that holds its first keyframe, and constant rate pads from its start to it (first frame repeated).
-   */
-  #startOf(): { origin: RunOrigin; fromMs: number; inputOriginMs: number; trimMs: number; copy?: CopyStart } {
-    const { plan, resumeAt } = this.#options;
-    const feed = this.#feed;
-    const { grid } = plan;
-    const wanted = resumeAt();
-    const copy = this.#options.copy?.startFor(wanted.index);
-    if (copy !== undefined)
-      return { ...copy, origin: { index: copy.originIndex, part: 0 }, fromMs: copy.keyframe.mediaMs, copy };
-    const wantedMs = partStartMs(grid, wanted.index, wanted.part);
-    const keyMs = feed.keyframeAtOrBefore(wantedMs) ?? wantedMs;
-    const keyIndex = indexAt(grid, keyMs);
-    const origin = keyMs <= wantedMs ? wanted : this.#placeOf(keyMs);
-    const inputOriginMs = startMsOf(grid, keyIndex);
-    const trimMs = partStartMs(grid, origin.index, origin.part) - inputOriginMs;
-    return { origin, fromMs: keyMs, inputOriginMs, trimMs };
-  }
-
-  /** The part in which this moment lies; where parts are not published, its Segment. */
-  #placeOf(mediaMs: number): RunOrigin {
-    const { grid, plan } = this.#options.plan;
-    const index = indexAt(grid, mediaMs);
-    if (plan.latency === 'normal') return { index, part: 0 };
-    const offset = (mediaMs - startMsOf(grid, index)) / grid.segmentMs;
-    return { index, part: Math.floor(offset * grid.partsPerSegment) };
   }
 
   #feedIn(process: EncodeProcess, bytes: Buffer): void {
@@ -300,13 +330,15 @@ export class Worker {
         if (outcome.kind === 'media') onMedia();
       },
       onEnd: (track, how) => parts.log.debug({ track, how, run: run.id }, 'track ended'),
-      onRefused: (track, { code, message, hint }) =>
-        onFault({ level: 'error', code, message: `track ${track}: ${message}`, hint, lines: [] }),
+      onRefused: (track, { code, message, hint }) => {
+        if (this.#live?.run === run) this.#live.health.noteFault(track, message);
+        onFault({ level: 'error', code, message: `track ${track}: ${message}`, hint, lines: [] });
+      },
     };
   }
 
   #listener(run: EncodeRun): EncodeProcessListener {
-    const { parts, onRunEnd } = this.#options;
+    const { parts, onRunEnd, onDeath } = this.#options;
     const channel = parts.settings.id;
     return {
       onStart: (pid, commandLine) => {
@@ -329,12 +361,14 @@ export class Worker {
       },
       onExit: (exit) => {
         parts.log.info({ run: run.id, code: exit.code, signal: exit.signal }, 'encoder ended');
-        if (this.#state.wanted !== 'stop') {
+        const isUnasked = this.#state.wanted !== 'stop' && !this.#state.replaced;
+        if (isUnasked)
           parts.metrics.encoderExits.inc({ channel, reason: exit.signal ?? `code-${exit.code ?? 'none'}` });
-        }
+        const blame = this.#live?.run === run ? this.#live.health.blameFor(exit) : undefined;
         this.#release(run);
         onRunEnd(run.id);
         this.#feed.setFlow(true);
+        if (isUnasked) onDeath(blame);
         this.#tell({ kind: 'exited', exit });
         this.#settle();
       },
@@ -348,6 +382,7 @@ export class Worker {
     // The last bytes of a flushed body may still be in a socket: the run is closed a moment later.
     this.#options.parts.clock.after(1000, () => live.cmaf.close());
     this.#live = undefined;
+    this.#options.parts.metrics.encoderLag.set({ channel: this.#options.parts.settings.id }, 0);
     this.#progress = undefined;
     this.#isFull = false;
   }

@@ -3,7 +3,7 @@
  * It never reads a clock. Invariant: parts are published once and in order, each continues the one before or begins with an
  * IDR picture, and whatever happens to its runs the Segment is finished, by slate with the same CMAF headers.
  */
-import { AUDIO_RATE, audioStart, type Grid, partStartMs, videoStartTicks } from './grid.ts';
+import { AUDIO_RATE, audioStart, type Grid, partStartMs, sameGrid, videoStartTicks } from './grid.ts';
 import {
   type AssembledPart,
   type AssembledSegment,
@@ -14,7 +14,7 @@ import {
   type SegmentRecord,
   type Track,
 } from './model.ts';
-import { type Filler, isSamePeriod } from './period-plan.ts';
+import type { Filler } from './period-plan.ts';
 import type { RunSource } from './run-source.ts';
 import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
 
@@ -56,11 +56,14 @@ export class OpenEdge {
     return partStartMs(this.period.grid, this.index, part + 1);
   }
 
-  /** Publishes what has come from runs of this Period, newest run first, and slate for what is overdue by its end. */
+  /**
+   * Publishes what has come, newest run first, and slate for what is overdue by its end. A run with other Tracks (a rung was left
+   * out, or is back) goes on with those that have this Period's CMAF header.
+   */
   publish(runs: readonly RunSource[], isOverdue: (endMs: number) => boolean): TimelineEvent[] {
     const own = runs.filter((run) => {
       const plan = run.plan();
-      return plan !== undefined && isSamePeriod(this.period, plan);
+      return plan !== undefined && sameGrid(this.period.grid, plan.grid);
     });
     return this.#edges.flatMap((edge) => this.#publishTrack(edge, own, isOverdue));
   }
@@ -90,15 +93,17 @@ export class OpenEdge {
 
   /** The run has the next part, and it follows from the one before: from the same run, or independent of it. */
   #continues({ track, parts, runs }: TrackEdge, run: RunSource): boolean {
+    if (!serves(run, track)) return false;
     const next = run.parts.get(this.index)?.get(track.id)?.get(parts.length);
     return next !== undefined && (next.isIndependent || (parts.length > 0 && runs.at(-1) === run));
   }
 
-  /** Sound that the run of the picture does not deliver need not be waited for. */
+  /** Sound, or a rung, that the run of another Track does not deliver need not be waited for. */
   #isLeftToSlate({ track }: TrackEdge, place: number): boolean {
-    const picture = this.#edges.find((edge) => edge.track.kind === 'video');
-    const run = picture?.runs[place];
-    return run !== undefined && !run.delivers.has(track.id);
+    return this.#edges.some(({ runs }) => {
+      const run = runs[place];
+      return run !== undefined && !serves(run, track);
+    });
   }
 
   #slatePart(track: Track, place: number): AssembledPart {
@@ -125,6 +130,12 @@ export class OpenEdge {
     }
     return records;
   }
+}
+
+/** The run delivers this Track, under the Period's own CMAF header. */
+function serves(run: RunSource, track: Track): boolean {
+  const own = run.plan()?.tracks.find(({ id }) => id === track.id);
+  return own?.initHash === track.initHash && run.delivers.has(track.id);
 }
 
 function recordOfPart({ durationTicks, isIndependent, sizeBytes }: AssembledPart): PartRecord {

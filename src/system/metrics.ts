@@ -10,10 +10,7 @@ export function openMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name: `pitchside_${name}`, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Gauge({ name: `pitchside_${name}`, help, labelNames, registers });
+  const { counter, gauge } = makers(registers);
   return {
     registry,
     responses: counter('http_responses_total', 'Origin responses by kind of object and status.', ['kind', 'status']),
@@ -36,13 +33,7 @@ export function openMetrics() {
     ]),
     advice: gauge('ingest_advice_standing', '1 while this advice to the publisher stands.', ['channel', 'code']),
     rtmpChildStarts: counter('ingest_rtmp_child_starts_total', 'Starts of the RTMP child process.', []),
-    encoderStarts: counter('encoder_starts_total', 'ffmpeg processes started.', ['channel']),
-    encoderExits: counter('encoder_exits_total', 'ffmpeg processes that ended unasked, by reason.', [
-      'channel',
-      'reason',
-    ]),
-    encoderSpeed: gauge('encoder_speed_ratio', 'Encoding speed; below 1 the worker falls behind.', ['channel']),
-    encoderFps: gauge('encoder_frames_per_second', 'Frames encoded per second.', ['channel']),
+    ...encoderMetrics(registers),
     fragments: counter('packager_fragments_total', 'CMAF chunks taken from encoders.', ['channel', 'track']),
     fragmentsDropped: counter('packager_fragments_dropped_total', 'Chunks not used, by reason.', ['channel', 'reason']),
     segments: counter('packager_segments_total', 'Segments published, by source: live or slate.', [
@@ -66,6 +57,34 @@ export function openMetrics() {
     windowBytes: gauge('window_bytes', 'Bytes kept in the time-shift window.', ['channel']),
     onAir: gauge('channel_on_air', '1 while media of a publisher is at the live edge.', ['channel']),
     ladderReloads: counter('config_ladder_reloads_total', 'Ladder files read again, by outcome.', ['outcome']),
+  };
+}
+
+function makers(registers: Registry[]) {
+  return {
+    counter: <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Counter({ name: `pitchside_${name}`, help, labelNames, registers }),
+    gauge: <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Gauge({ name: `pitchside_${name}`, help, labelNames, registers }),
+  };
+}
+
+function encoderMetrics(registers: Registry[]) {
+  const { counter, gauge } = makers(registers);
+  return {
+    encoderStarts: counter('encoder_starts_total', 'ffmpeg processes started.', ['channel']),
+    encoderExits: counter('encoder_exits_total', 'ffmpeg processes that ended unasked, by reason.', [
+      'channel',
+      'reason',
+    ]),
+    encoderSpeed: gauge('encoder_speed_ratio', 'Encoding speed; below 1 the worker falls behind.', ['channel']),
+    encoderFps: gauge('encoder_frames_per_second', 'Frames encoded per second.', ['channel']),
+    encoderLag: gauge('encoder_lag_seconds', 'How far the slowest rung is behind the feed.', ['channel']),
+    rungsLeftOut: gauge('encoder_rungs_left_out', 'Rungs of the ladder that are left out for a while.', ['channel']),
+    rungsShed: counter('encoder_rungs_shed_total', 'Rungs that were left out, by reason: failed or slow.', [
+      'channel',
+      'reason',
+    ]),
   };
 }
 

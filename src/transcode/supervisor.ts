@@ -14,7 +14,7 @@ type WorkerStateName =
   | 'starting'
   /** Chunks come out. */
   | 'live'
-  /** Did not answer in time: killed, its exit is awaited. */
+  /** Did not answer in time, or is replaced: killed, its exit is awaited. */
   | 'stalled'
   /** Its input was closed; killed if it takes too long. */
   | 'draining'
@@ -30,6 +30,8 @@ export type SupervisorEvent =
   | { readonly kind: 'progress'; readonly progress: EncodeProgress }
   | { readonly kind: 'exited'; readonly exit: EncodeExit }
   | { readonly kind: 'tick' }
+  /** Another process is wanted in place of this one, at once: its end is no death. */
+  | { readonly kind: 'replace' }
   | { readonly kind: 'stop' };
 
 export type SupervisorCommand =
@@ -74,6 +76,8 @@ export interface SupervisorState {
   readonly backOffs: number;
   readonly retryAtMs: number;
   readonly killed: boolean;
+  /** Its end was asked for: it is not counted. */
+  readonly replaced: boolean;
   readonly overload: Overload;
 }
 
@@ -111,6 +115,7 @@ export function idleSupervisor(nowMs: number): SupervisorState {
     backOffs: 0,
     retryAtMs: nowMs,
     killed: false,
+    replaced: false,
     overload: startOverload(),
   };
 }
@@ -133,6 +138,7 @@ const TABLE: Readonly<Record<WorkerStateName, Row>> = {
     'tags-in': tagsIn,
     'chunk-out': firstChunk,
     tick: killLateStart,
+    replace: killReplaced,
     exited: died,
     stop: closeInput,
   },
@@ -141,6 +147,7 @@ const TABLE: Readonly<Record<WorkerStateName, Row>> = {
     'chunk-out': answered,
     progress: watchSpeed,
     tick: killStalled,
+    replace: killReplaced,
     exited: died,
     stop: closeInput,
   },
@@ -175,6 +182,7 @@ function spawn(state: SupervisorState, nowMs: number): SupervisorStep {
       unansweredMs: undefined,
       fedMs: undefined,
       killed: false,
+      replaced: false,
       overload: startOverload(),
     },
     commands: [{ kind: 'spawn', run }],
@@ -260,6 +268,13 @@ function killSilent(state: SupervisorState, nowMs: number, code: ErrorCode, mess
   );
 }
 
+function killReplaced(state: SupervisorState, _event: unknown, { nowMs }: Moment): SupervisorStep {
+  return stay(
+    { ...state, name: 'stalled', sinceMs: nowMs, killed: true, replaced: true },
+    { kind: 'kill', run: state.run },
+  );
+}
+
 function killSlowDrain(state: SupervisorState, _event: unknown, { nowMs, limits }: Moment): SupervisorStep {
   if (state.killed || nowMs - state.sinceMs < limits.drainMs) return stay(state);
   return stay({ ...state, killed: true }, { kind: 'kill', run: state.run });
@@ -279,6 +294,7 @@ function died(
   event: Extract<SupervisorEvent, { kind: 'exited' }>,
   { nowMs, limits }: Moment,
 ): SupervisorStep {
+  if (state.replaced) return spawn(state, nowMs);
   const recent = state.deathsMs.filter((at) => nowMs - at < limits.deathWindowMs);
   const deathsMs = [...recent, nowMs].slice(-limits.deathsUntilBackOff);
   const backsOff = deathsMs.length >= limits.deathsUntilBackOff;

@@ -47,6 +47,7 @@ export interface Push {
 export interface TestParts {
   readonly log?: Logger;
   readonly clock?: Clock;
+  readonly ffmpegPath?: string;
 }
 
 export async function startTestService(
@@ -68,8 +69,12 @@ export async function startTestService(
     cwd: ROOT,
   });
   if (reading.kind === 'bad') throw new Error(reading.problems.join('\n'));
-  const { log = openLog((process.env['TEST_LOG'] ?? 'silent') as 'silent'), clock = systemClock() } = parts;
-  const service = await startService({ settings: reading.settings, ffmpegPath: FFMPEG, log, clock });
+  const {
+    log = openLog((process.env['TEST_LOG'] ?? 'silent') as 'silent'),
+    clock = systemClock(),
+    ffmpegPath = FFMPEG,
+  } = parts;
+  const service = await startService({ settings: reading.settings, ffmpegPath, log, clock });
   const pushes: Push[] = [];
   return {
     ...service,

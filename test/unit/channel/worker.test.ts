@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
+import type { RungBlame } from '../../../src/channel/run-health.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
 import type { SourceDescription } from '../../../src/ingest/model.ts';
 import { audioOffset, indexAt, startMsOf } from '../../../src/package/grid.ts';
@@ -39,6 +40,8 @@ function world(
   const runs: EncodeRun[] = [];
   const ended: string[] = [];
   const faults: WorkerFault[] = [];
+  const deaths: (RungBlame | undefined)[] = [];
+  const overloads: number[] = [];
   const feed = new PublisherFeed('p1', nowMs, options.keyframes?.(nowMs) ?? [nowMs]);
   const edge = { ms: undefined as number | undefined };
   let media = 0;
@@ -56,7 +59,7 @@ function world(
     },
     feed,
     source: options.source ?? SOURCE,
-    plan,
+    plan: () => plan,
     copy: undefined,
     nextRunId: () => `match-p1-${runs.length + 1}`,
     resumeAt: () => ({ index: indexAt(grid, edge.ms ?? clock.nowMs() - grid.segmentMs), part: 0 }),
@@ -67,6 +70,8 @@ function world(
       media += 1;
     },
     onFault: (fault) => faults.push(fault),
+    onDeath: (blame) => deaths.push(blame),
+    onOverload: (lagMs) => overloads.push(lagMs),
   });
   /** Makes it live: the first encoder posts headers and one Segment. */
   const goLive = (at = 0) => {
@@ -85,6 +90,8 @@ function world(
     runs,
     ended,
     faults,
+    deaths,
+    overloads,
     feed,
     edge,
     worker,

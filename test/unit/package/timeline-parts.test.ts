@@ -314,3 +314,52 @@ test('whatever runs do, at 29.97, 30 and 50: each part is published once and in 
     { numRuns: 150 },
   );
 });
+
+describe('a run without one of the Tracks', () => {
+  /** The Period has v1, v2 and a1; v1 failed after part 1, and the run that follows is without it. */
+  function left() {
+    const it = opened();
+    const { timeline, plan, next } = it;
+    const whole = fakeRun('r1', () => plan, TRACKS);
+    timeline.join(whole);
+    for (const part of [0, 1]) deliverPart(whole, p30, next, part, TRACKS);
+    timeline.advance(NOW);
+    timeline.leave('r1');
+    const less = { ...plan, tracks: plan.tracks.filter(({ id }) => id !== 'v1') };
+    const run = fakeRun('r2', () => less, ['v2', 'a1']);
+    timeline.join(run);
+    return { ...it, run };
+  }
+
+  test('goes on with the open Segment at once: its own parts are live, the missing Track is slate without a wait', () => {
+    const { timeline, next, run } = left();
+    for (const part of [2, 3, 4]) deliverPart(run, p30, next, part, ['v2', 'a1'], part === 2);
+    const events = timeline.advance(NOW);
+    expect(said(events, 'v2')).toEqual([`${next}.2 live`, `${next}.3 live`, `${next}.4 live`]);
+    expect(said(events, 'v1')).toEqual([`${next}.2 slate`, `${next}.3 slate`, `${next}.4 slate`]);
+    expect(timeline.nextNumber).toBe(next + 1);
+    expect(timeline.period?.tracks.map(({ id }) => id)).toEqual(TRACKS);
+  });
+
+  test('begins another Period with the next Segment, and none of the missing Track', () => {
+    const { timeline, next, run } = left();
+    for (const part of [2, 3, 4]) deliverPart(run, p30, next, part, ['v2', 'a1'], part === 2);
+    deliverPart(run, p30, next + 1, 0, ['v2', 'a1']);
+    const events = timeline.advance(NOW);
+    expect(events.filter(({ kind }) => kind === 'period')).toHaveLength(1);
+    expect(timeline.period).toMatchObject({ startNumber: next + 1, tracks: [{ id: 'v2' }, { id: 'a1' }] });
+    expect(said(events.slice(events.findIndex(({ kind }) => kind === 'period')), 'v1')).toEqual([]);
+  });
+
+  test('with another CMAF header does not continue a Segment', () => {
+    const { timeline, next } = opened();
+    const other = planOf(p30, 'other');
+    const run = fakeRun('r1', () => other, TRACKS);
+    timeline.join(run);
+    timeline.advance(NOW + 2900);
+    const open = timeline.presentation().open?.number;
+    deliverPart(run, p30, open ?? next, 1, TRACKS, true);
+    deliverPart(run, p30, open ?? next, 2, TRACKS, true);
+    expect(said(timeline.advance(NOW + 2900)).filter((line) => line.includes('live'))).toEqual([]);
+  });
+});
