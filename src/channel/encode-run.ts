@@ -96,6 +96,14 @@ export class EncodeRun implements RunSource {
     return this.#outMs.get(track) ?? partStartMs(this.#run.grid, this.origin.index, this.origin.part);
   }
 
+  /** Media time of the newest picture that came out; undefined for sound. */
+  lastPictureMs(track: string): number | undefined {
+    const facts = this.#run.facts.find(({ id, kind }) => id === track && kind === 'video');
+    if (facts === undefined) return undefined;
+    const { num, den } = facts.frameRate ?? this.#run.grid.frameRate;
+    return this.outMs(track) - (1000 * den) / num;
+  }
+
   #noteOut(track: string, { decodeTicks, durationTicks }: Fragment): void {
     const { grid, origin } = this.#run;
     const timescale = this.#inits.get(track)?.timescale ?? 1;

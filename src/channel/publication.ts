@@ -6,6 +6,7 @@ import { AssertionError } from 'node:assert';
 import type { CommittedSegment, Period } from '../package/model.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import type { ChannelParts } from './channel.ts';
+import { observeStages } from './stages.ts';
 
 type PublishedPart = TimelineEvent & { kind: 'part' };
 
@@ -70,13 +71,15 @@ export class Publication {
 
   #storePart(event: PublishedPart, nowMs: number): void {
     const { store, metrics, settings } = this.#parts;
-    const { track, trackKind, gen, number, part, endMs } = event;
+    const { track, trackKind, gen, number, part, endMs, frameMs } = event;
     this.#journal(gen, number);
     const object = { bytes: part.bytes, contentType: `${trackKind}/mp4`, publishedMs: nowMs };
     store.putPart({ track, gen, number }, part.part, object);
     metrics.parts.inc({ channel: settings.id, source: part.source });
     if (part.source === 'live')
       metrics.partLateness.observe({ channel: settings.id, track }, Math.max(0, nowMs - endMs) / 1000);
+    if (part.source === 'live' && trackKind === 'video')
+      observeStages(this.#parts, endMs - frameMs, { servable: nowMs });
     this.#listener.onPart(event);
   }
 

@@ -27,6 +27,7 @@ import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
 import { type RungBlame, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
+import { observeStages } from './stages.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
@@ -322,10 +323,14 @@ export class Worker {
           lines: [],
         });
       },
-      onFragment: (track, fragment) => {
+      onFragment: (track, fragment, beganMs) => {
         parts.metrics.fragments.inc({ channel, track });
         if (this.#live?.run === run) this.#tell({ kind: 'chunk-out' });
         const outcome = run.onFragment(track, fragment);
+        const pictureMs = run.lastPictureMs(track);
+        const parsedMs = parts.clock.nowMs();
+        if (pictureMs !== undefined)
+          observeStages(parts, pictureMs, { encoded: beganMs ?? parsedMs, parsed: parsedMs });
         if (outcome.kind === 'dropped') parts.metrics.fragmentsDropped.inc({ channel, reason: outcome.reason });
         if (outcome.kind === 'media') onMedia();
       },

@@ -37,7 +37,7 @@ export function receiveBody(exchange: Exchange, body: TrackBody, onClose: () => 
     }
   };
   request.on('data', (bytes: Buffer) => {
-    if (!isRefused) guarded(() => body.push(bytes));
+    if (!isRefused) guarded(() => body.push(bytes, exchange.clock.nowMs()));
   });
   request.on('end', () => {
     if (isRefused) return;

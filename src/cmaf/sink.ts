@@ -23,8 +23,11 @@ export interface CmafRefusal {
 export interface CmafSink {
   /** A CMAF header that differs from the last one of this Track; the same header sent again is not told. */
   onInit(track: string, init: InitSegment): void;
-  /** A chunk, as soon as its mdat is whole. Duplicates are told: to ignore them is the packager's. */
-  onFragment(track: string, fragment: Fragment): void;
+  /**
+   * A chunk, as soon as its mdat is whole; beganMs is when its first bytes came (UTC ms), where known. Duplicates are told: to ignore them is the
+   * packager's.
+   */
+  onFragment(track: string, fragment: Fragment, beganMs?: number): void;
   /**
    * clean: a body that brought its own header and media has ended (ffmpeg: one body for the life of the encoder), or a
    * segment with brand `lmsg` has. The end of a body that is one segment or one header says nothing and is not told.

@@ -24,6 +24,8 @@ export class TrackBody {
   #header: InitSegment | undefined;
   #broughtHeader = false;
   #broughtMedia = false;
+  /** When the first bytes of the chunk that is being read came. */
+  #beganMs: number | undefined;
   #isOver = false;
 
   constructor(input: TrackInput, sink: CmafSink, maxMdatBytes: number) {
@@ -33,8 +35,9 @@ export class TrackBody {
   }
 
   /** Throws FormatError, or what the sink threw, having told the sink; the body is then over. */
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, nowMs?: number): void {
     if (this.#isOver) return;
+    this.#beganMs ??= nowMs;
     if (this.#reader === undefined) {
       this.#header = this.#input.init;
       this.#reader = new CmafStreamReader({ knownInit: this.#header, maxMdatBytes: this.#maxMdatBytes });
@@ -100,6 +103,7 @@ export class TrackBody {
       );
     }
     this.#broughtMedia = true;
-    this.#sink.onFragment(this.#input.name, item.fragment);
+    this.#sink.onFragment(this.#input.name, item.fragment, this.#beganMs);
+    this.#beganMs = undefined;
   }
 }

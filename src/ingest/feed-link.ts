@@ -38,6 +38,8 @@ export interface FeedLinkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   onBytes(bytes: number): void;
+  /** Of each picture: arrival minus media time, ms. */
+  onPicture(lateMs: number): void;
   requestClose(reason: string): void;
   onFinished(): void;
 }
@@ -58,6 +60,7 @@ export class FeedLink {
         if (flowing) socket.resume();
         else socket.pause();
       },
+      onPicture: (lateMs) => options.onPicture(lateMs),
       close: (reason) => this.#close(reason),
     });
     const reader = new FrameReader(options.maxBodyBytes);

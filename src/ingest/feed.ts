@@ -42,6 +42,8 @@ export interface FeedPorts {
   readonly clock: Clock;
   readonly log: Logger;
   setFlow(flowing: boolean): void;
+  /** Of each picture: arrival minus media time, ms. */
+  onPicture(lateMs: number): void;
   /** Asks for the end of the publish; `finish` follows. */
   close(reason: string): void;
 }
@@ -255,7 +257,10 @@ export class PublishFeed implements Feed {
     this.#probe.takeArrival(arrivalMs);
     const track = frame.kind === VIDEO ? 'video' : 'audio';
     this.#advisor.take({ track, stampMs, arrivalMs, bytes: frame.body.length, keyframe, compositionMs });
-    if (frame.kind === VIDEO) this.#probe.takeFrame(stampMs, arrivalMs, keyframe);
+    if (frame.kind === VIDEO) {
+      this.#probe.takeFrame(stampMs, arrivalMs, keyframe);
+      this.#ports.onPicture(arrivalMs - mediaMs);
+    }
     if (frame.kind === VIDEO && keyframe) this.#onKeyframe = true;
     if (frame.kind === VIDEO && !this.#onKeyframe) return;
     this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);

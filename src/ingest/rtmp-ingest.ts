@@ -223,6 +223,8 @@ class ChildBackedIngest implements RtmpIngest {
       clock,
       log: log.child({ channel: begin.channel, publish: begin.id }),
       onBytes: (bytes) => metrics.ingestBytes.inc({ channel: begin.channel }, bytes),
+      onPicture: (lateMs) =>
+        metrics.stages.observe({ channel: begin.channel, stage: 'arrived' }, Math.max(0, lateMs) / 1000),
       requestClose: (reason) => child.send({ kind: 'close', id: begin.id, reason }),
       onFinished: () => this.#feeds.delete(begin.id),
     });

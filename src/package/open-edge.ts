@@ -81,7 +81,8 @@ export class OpenEdge {
       edge.parts.push(part);
       edge.runs.push(live === undefined ? undefined : run);
       const { id: track, kind: trackKind } = edge.track;
-      events.push({ kind: 'part', track, trackKind, gen, number: this.number, part, endMs });
+      const frameMs = grid.segmentMs / grid.segmentFrames;
+      events.push({ kind: 'part', track, trackKind, gen, number: this.number, part, endMs, frameMs });
     }
     if (edge.parts.length === grid.partsPerSegment && edge.record === undefined) {
       const assembled = assembledOf(grid, this.index, edge);

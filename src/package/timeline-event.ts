@@ -16,6 +16,8 @@ export type TimelineEvent =
       readonly part: AssembledPart;
       /** Media time of its end, UTC ms. */
       readonly endMs: number;
+      /** Of a full-rate video Track. */
+      readonly frameMs: number;
     }
   | {
       readonly kind: 'segment';

@@ -46,6 +46,7 @@ export function openMetrics() {
       ['channel', 'source'],
     ),
     partLateness: partLateness(registers),
+    stages: stages(registers),
     periods: counter('packager_periods_total', 'Periods begun (each is a discontinuity).', ['channel']),
     segmentLateness: new Histogram({
       name: 'pitchside_packager_segment_lateness_seconds',
@@ -86,6 +87,17 @@ function encoderMetrics(registers: Registry[]) {
       'reason',
     ]),
   };
+}
+
+/** Where time goes between a picture's arrival and its part on air: each stage counts from the picture's media time. */
+function stages(registers: Registry[]) {
+  return new Histogram({
+    name: 'pitchside_stage_seconds',
+    help: 'Time from the media time of a picture (the last of its chunk) until it arrived, was encoded (first bytes of the chunk), parsed, servable.',
+    labelNames: ['channel', 'stage'] as const,
+    buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2],
+    registers,
+  });
 }
 
 function partLateness(registers: Registry[]) {

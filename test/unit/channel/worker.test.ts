@@ -212,6 +212,20 @@ describe('what a worker encodes', () => {
     expect([...it.runs[0]!.segments.keys()]).toEqual([it.runs[0]!.origin.index]);
   });
 
+  test('when each picture was encoded and parsed is in the metrics, counted from its media time', async () => {
+    const it = world();
+    it.worker.start();
+    const { runId } = encoders[0]!;
+    it.receiver.sendHeaders(runId, it.grid);
+    it.receiver.sendSegment(runId, it.grid, it.runs[0]!.origin.index, 0);
+    const { values } = await it.metrics.stages.get();
+    const counts = values.filter(({ metricName }) => metricName?.endsWith('_count'));
+    expect(counts.map(({ labels, value }) => [labels.stage, value])).toEqual([
+      ['encoded', 2 * it.grid.partsPerSegment],
+      ['parsed', 2 * it.grid.partsPerSegment],
+    ]);
+  });
+
   test("a header with a timescale that is not the Grid's is a fault of the service, said by Track", () => {
     const it = world();
     it.worker.start();

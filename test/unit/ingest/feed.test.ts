@@ -39,7 +39,7 @@ class Publisher {
   jumps = 0;
   readonly feed = new PublishFeed(
     { id: 'p1', channel: 'match', address: '192.0.2.1:5000', startedMs: T0 },
-    { clock, log, setFlow: () => undefined, close: (reason) => this.closed.push(reason) },
+    { clock, log, setFlow: () => undefined, onPicture: () => undefined, close: (reason) => this.closed.push(reason) },
   );
 
   constructor() {
