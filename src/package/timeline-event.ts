@@ -46,5 +46,6 @@ export function recordOf(assembled: AssembledSegment, number: number, gen: strin
     sizeBytes,
   }));
   const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-  return { number, gen, startTicks, durationTicks, timescale, source, parts, sizeBytes };
+  const listed = source === 'gap' ? [] : parts;
+  return { number, gen, startTicks, durationTicks, timescale, source, parts: listed, sizeBytes };
 }

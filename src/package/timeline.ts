@@ -1,8 +1,10 @@
 /**
  * The timeline of a Channel: which Segment stands under which number, from runs and slate, for ever contiguous.
  * It never reads a clock, waits or does I/O: time is an argument, what happened comes back as events, and the caller acts.
- * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left empty.
+ * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left out: what has no media is slate,
+ * or, by choice, a gap.
  */
+import { gapSegment } from './gap.ts';
 import { generationOf } from './generation.ts';
 import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
 import { type Keeping, KeptSegments } from './kept-segments.ts';
@@ -10,9 +12,11 @@ import {
   type AssembledSegment,
   type CommittedSegment,
   indexOf,
+  type MediaSource,
   type Period,
   type Presentation,
   type SegmentRecord,
+  type Track,
 } from './model.ts';
 import { OpenEdge } from './open-edge.ts';
 import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
@@ -35,6 +39,11 @@ export interface TimelineSettings extends Keeping {
   readonly tailMs: number;
   /** Slate before the first instant, so that a player opened early finds a whole playlist. */
   readonly backfillMs: number;
+  /**
+   * What an index without any media becomes once a publisher has been on air; slate unless said otherwise. A Segment that was
+   * begun, or has some of its Tracks, is finished with slate either way.
+   */
+  readonly whenAbsent?: 'slate' | 'gap';
 }
 
 /** Indices made by one call of advance: after a pause of hours the rest waits for the next call, and memory stays flat. */
@@ -55,6 +64,8 @@ export class Timeline {
   #ordinal = 0;
   #heardMs = Number.NEGATIVE_INFINITY;
   #isEnded = false;
+  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
+  #hasBeenLive = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
   #presentation: Presentation | undefined;
@@ -95,7 +106,13 @@ export class Timeline {
     const edgeMs = this.edgeMs;
     if (edgeMs === undefined || this.#period === undefined) return undefined;
     const { grid } = this.#period;
-    return this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+    const dueMs = this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+    // A gap is an index that has passed. The patience is no longer than for slate: a DASH request for it is held since its first part.
+    return this.#leavesGaps ? Math.max(edgeMs + grid.segmentMs + this.#settings.fillDelayMs, dueMs) : dueMs;
+  }
+
+  get #leavesGaps(): boolean {
+    return this.#settings.whenAbsent === 'gap' && this.#hasBeenLive;
   }
 
   /** Something came from the publisher at this moment (UTC ms). */
@@ -139,6 +156,7 @@ export class Timeline {
     this.#filler = undefined;
     this.#edge = undefined;
     this.#isEnded = false;
+    this.#hasBeenLive = false;
     this.#ordinal = 0;
     this.#presentation = undefined;
     return this.#kept.clear();
@@ -149,6 +167,7 @@ export class Timeline {
     this.#period = undefined;
     this.#filler = undefined;
     this.#isEnded = false;
+    this.#hasBeenLive = false;
     this.#presentation = undefined;
   }
 
@@ -244,10 +263,12 @@ export class Timeline {
 
   #stepOverdue(period: Period, nowMs: number): TimelineEvent[] {
     const filler = this.#filler;
-    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || filler === undefined) return [];
-    const finisher = this.#finisher;
-    const isSame = isSamePeriod(period, filler);
+    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY)) return [];
     const edgeMs = this.edgeMs ?? 0;
+    const isSame = filler !== undefined && isSamePeriod(period, filler);
+    if (this.#leavesGaps && (!isSame || this.#partly(edgeMs) === undefined)) return this.#commitGap(period, nowMs);
+    if (filler === undefined) return [];
+    const finisher = this.#finisher;
     // The slate's CMAF header may not be the run's: it is declared then, never mixed in.
     const begun = isSame ? [] : this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
     if (finisher !== undefined) return [...begun, ...this.#open(finisher, nowMs)];
@@ -330,13 +351,29 @@ export class Timeline {
   ): TimelineEvent[] {
     const period = this.#period;
     if (period === undefined) return [];
+    return this.#commitEach(period, nowMs, ({ id }, index) => {
+      const assembled = media?.get(id) ?? plan.slate?.segment(id, index);
+      if (assembled === undefined) throw new RangeError(`no media and no slate for ${id}`);
+      return assembled;
+    });
+  }
+
+  /** In all Tracks of the Period that is on air: nothing has to be declared but the gap itself. */
+  #commitGap(period: Period, nowMs: number): TimelineEvent[] {
+    return this.#commitEach(period, nowMs, (track, index) => gapSegment(period.grid, track, index));
+  }
+
+  #commitEach(
+    period: Period,
+    nowMs: number,
+    mediaOf: (track: Track, index: number) => AssembledSegment,
+  ): TimelineEvent[] {
     const number = this.nextNumber ?? period.startNumber;
     const index = indexOf(period, number);
     const events: TimelineEvent[] = [];
     const records = new Map<string, SegmentRecord>();
     for (const track of period.tracks) {
-      const assembled = media?.get(track.id) ?? plan.slate?.segment(track.id, index);
-      if (assembled === undefined) throw new RangeError(`no media and no slate for ${track.id}`);
+      const assembled = mediaOf(track, index);
       const record = recordOf(assembled, number, period.gen);
       records.set(track.id, record);
       events.push(segmentEvent(track, record, assembled));
@@ -349,6 +386,7 @@ export class Timeline {
     const endMs = startMsOf(period.grid, indexOf(period, number) + 1);
     const segment = { number, period, tracks, source: sourceOf(period, tracks), endMs, committedMs: nowMs };
     this.#kept.push(segment);
+    if (segment.source === 'live') this.#hasBeenLive = true;
     this.#changedMs = nowMs;
     this.#presentation = undefined;
     return { kind: 'committed', segment };
@@ -361,7 +399,8 @@ export class Timeline {
 }
 
 /** Live: a picture of the publisher is in it; in a Period of one Track, anything of the publisher's. */
-function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): 'live' | 'slate' {
+function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): MediaSource {
   const decisive = period.tracks.length === 1 ? period.tracks : period.tracks.filter(({ kind }) => kind === 'video');
-  return decisive.some(({ id }) => records.get(id)?.source === 'live') ? 'live' : 'slate';
+  const sources = decisive.map(({ id }) => records.get(id)?.source);
+  return sources.includes('live') ? 'live' : sources.includes('gap') ? 'gap' : 'slate';
 }

@@ -145,6 +145,8 @@ export function segmentLine(segment: CommittedSegment, trackId: string): Segment
     programDateTimeMs: dateOf(record.startTicks, record.timescale),
     mapUri: undefined,
     isDiscontinuity: false,
+    // RFC 8216bis 4.4.4.7: its EXTINF and date hold, clients pass over it in real time.
+    isGap: record.source === 'gap',
     parts: [],
   };
 }

@@ -40,6 +40,8 @@ export interface SegmentLine {
   readonly programDateTimeMs: number;
   readonly mapUri: string | undefined;
   readonly isDiscontinuity: boolean;
+  /** There is nothing behind its URI that clients should load. */
+  readonly isGap: boolean;
   /** Listed before EXTINF; empty lists none. */
   readonly parts: readonly PartLine[];
 }
@@ -89,6 +91,7 @@ function segmentOf(line: SegmentLine): InstanceType<typeof Segment> {
     uri: line.uri,
     duration: line.durationSeconds,
     discontinuity: line.isDiscontinuity,
+    gap: line.isGap,
     map: line.mapUri === undefined ? undefined : new MediaInitializationSection({ uri: line.mapUri }),
     programDateTime: new Date(line.programDateTimeMs),
     parts: line.parts.map(partOf),

@@ -90,6 +90,7 @@ describe('without a settings file', () => {
           latency: 'normal',
           windowMs: 120_000,
           whenAbsent: 'slate',
+          slatePath: undefined,
           takeover: 'refuse',
           reconnectGraceMs: 2000,
           absentTimeoutMs: undefined,
