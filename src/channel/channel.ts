@@ -331,9 +331,10 @@ export class Channel implements ChannelView {
     return this.#onAir.segmentMs;
   }
 
-  /** Up to one Segment (src/README.md: Publishing). */
+  /** Up to one Segment (src/README.md: Publishing); a gap is known only when its Segment is overdue. */
   get holdMs(): number {
-    return this.segmentMs;
+    const { whenAbsent, latency } = this.#parts.settings;
+    return this.segmentMs + (whenAbsent === 'gap' ? 2 * LATENCY_TIMING[latency].fillDelayMs : 0);
   }
 
   status(): ChannelStatus {

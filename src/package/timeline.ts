@@ -12,7 +12,6 @@ import {
   type AssembledSegment,
   type CommittedSegment,
   indexOf,
-  type MediaSource,
   type Period,
   type Presentation,
   type SegmentRecord,
@@ -23,7 +22,7 @@ import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from
 import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
-import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
+import { recordOf, segmentEvent, sourceOf, type TimelineEvent } from './timeline-event.ts';
 
 export interface TimelineSettings extends Keeping {
   readonly incarnation: string;
@@ -396,11 +395,4 @@ export class Timeline {
   find(number: number): CommittedSegment | undefined {
     return this.#kept.find(number);
   }
-}
-
-/** Live: a picture of the publisher is in it; in a Period of one Track, anything of the publisher's. */
-function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): MediaSource {
-  const decisive = period.tracks.length === 1 ? period.tracks : period.tracks.filter(({ kind }) => kind === 'video');
-  const sources = decisive.map(({ id }) => records.get(id)?.source);
-  return sources.includes('live') ? 'live' : sources.includes('gap') ? 'gap' : 'slate';
 }

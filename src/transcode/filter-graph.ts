@@ -28,7 +28,11 @@ export function slateGraph(plan: TranscodePlan, mayHaveAlpha: boolean): string {
   const { frameRate, videoTimescale } = plan.grid;
   const slotTicks = `round(N*${frameRate.den}/${frameRate.num}/TB)`;
   const opaque = mayHaveAlpha ? 'format=gbrap,premultiply=inplace=1,' : '';
-  return graph(plan, `[0:v:0]${opaque}loop=loop=-1:size=1:start=0,settb=1/${videoTimescale},setpts='${slotTicks}'`, () => true);
+  return graph(
+    plan,
+    `[0:v:0]${opaque}loop=loop=-1:size=1:start=0,settb=1/${videoTimescale},setpts='${slotTicks}'`,
+    () => true,
+  );
 }
 
 function graph(plan: TranscodePlan, head: string, pads: (track: VideoTrackPlan) => boolean): string {

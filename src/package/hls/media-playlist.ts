@@ -36,6 +36,7 @@ export function renderMediaPlaylist(
       // RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
       discontinuitySequence: first.period.ordinal,
       serverControl: window.isBlocking && !presentation.ended ? controlOf(targetDurationOf(first.period)) : undefined,
+      hasGap: hasGap(listed),
     }),
   ];
   let previous: CommittedSegment | undefined;
@@ -96,6 +97,11 @@ function listedSegments(presentation: Presentation, listedMs: number): readonly 
   if (!Number.isFinite(listedMs)) return segments;
   const from = segments.findIndex((segment) => segment.endMs > edgeMs - listedMs);
   return from <= 0 ? segments : segments.slice(from);
+}
+
+/** A gap is one in all Tracks. */
+export function hasGap(listed: readonly CommittedSegment[]): boolean {
+  return listed.some(({ source }) => source === 'gap');
 }
 
 export function targetDurationOf({ grid }: Period): number {
