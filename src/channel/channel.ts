@@ -46,6 +46,9 @@ export interface ChannelParts {
 
 /** A publish without a picture for so long will not have one. */
 const AWAIT_VIDEO_MS = 10_000;
+/** Above every fill delay (timing.ts). */
+const GAP_HOLD_MS = 2000;
+
 export class Channel implements ChannelView {
   readonly id: string;
   readonly #parts: ChannelParts;
@@ -73,7 +76,7 @@ export class Channel implements ChannelView {
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
     this.#onAir = new OnAir(this.#parts, {
-      isWanted: () => this.#feed !== undefined,
+      isWanted: () => this.#feed !== undefined || this.pushPoint?.isIn === true,
       lastHeardMs: () => this.#lastHeardMs(),
       plan: () => this.#plan,
       onCommitted: ({ source, number }) => this.#to(`${source}-segment`, `number ${number} is ${source}`),
@@ -333,8 +336,7 @@ export class Channel implements ChannelView {
 
   /** Up to one Segment (src/README.md: Publishing); a gap is known only when its Segment is overdue. */
   get holdMs(): number {
-    const { whenAbsent, latency } = this.#parts.settings;
-    return this.segmentMs + (whenAbsent === 'gap' ? 2 * LATENCY_TIMING[latency].fillDelayMs : 0);
+    return this.segmentMs + (this.#parts.settings.whenAbsent === 'gap' ? GAP_HOLD_MS : 0);
   }
 
   status(): ChannelStatus {

@@ -66,11 +66,13 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
 }
 
 /**
- * After the end (5.3.1.2: type static): everything that is listed, for ever, and nothing that was evicted. Period@start stays where
- * it was on the timeline of the live MPD, so that a player that comes from there goes on, and so does Period@id (D-105).
+ * After the end (5.3.1.2: type static): everything that is listed, for ever, and nothing that was evicted. The presentation begins
+ * at 0 now: Shaka adds where the live one began to each Period@start, and loops for minutes over one that is in UTC (D-105).
  */
 function staticMpd(presentation: Presentation, newest: CommittedSegment, settings: MpdSettings): string {
   const { segmentMs } = newest.period.grid;
+  const periods = keptPeriods(presentation, newest, settings.timeShiftBufferMs);
+  const beginMs = Math.min(...periods.map(periodStartMs));
   return xmlDocument(
     element(
       'MPD',
@@ -81,11 +83,11 @@ function staticMpd(presentation: Presentation, newest: CommittedSegment, setting
         profiles: PROFILES,
         publishTime: new Date(Math.floor(presentation.mpdChangedMs)).toISOString(),
         // 5.3.2.1: the last Period ends with the presentation.
-        mediaPresentationDuration: seconds(newest.endMs),
+        mediaPresentationDuration: seconds(newest.endMs - beginMs),
         minBufferTime: seconds(segmentMs),
         maxSegmentDuration: seconds(longestSegmentMs(segmentMs)),
       },
-      keptPeriods(presentation, newest, settings.timeShiftBufferMs).map((period) => periodElement(period, false)),
+      periods.map((period) => periodElement(period, false, periodStartMs(period) - beginMs)),
     ),
   );
 }
@@ -154,14 +156,18 @@ function referenceIdOf(periods: readonly Period[]): number {
   return periods.at(-1)?.tracks.some(({ kind }) => kind === 'video') === false ? FIRST_AUDIO_SET_ID : VIDEO_SET_ID;
 }
 
-function periodElement(period: Period, hasParts: boolean): XmlElement {
+function periodStartMs({ grid, startIndex }: Period): number {
+  return startMsOf(grid, startIndex);
+}
+
+function periodElement(period: Period, hasParts: boolean, startMs = periodStartMs(period)): XmlElement {
   const video = period.tracks.filter((track) => track.kind === 'video');
   const audio = period.tracks.filter((track) => track.kind === 'audio');
   return element(
     'Period',
     {
       id: period.id,
-      start: seconds(startMsOf(period.grid, period.startIndex)),
+      start: seconds(startMs),
     },
     [
       video.length === 0 ? undefined : videoSet(period, video, hasParts),

@@ -329,7 +329,7 @@ describe('a publisher that goes', () => {
 
   test.each([
     ['slate', 2000],
-    ['gap', 3600],
+    ['gap', 4000],
   ] as const)('with whenAbsent: %s who asks for what comes next is held for %i ms', async (whenAbsent, holdMs) => {
     const it = new ChannelWorld({ settings: { whenAbsent } });
     await it.open();

@@ -72,12 +72,13 @@ interface Static {
 const parsed = (text: string) => (parser.parse(text) as { MPD: Static }).MPD;
 const mpdOf = (timeline: Timeline, settings = MPD) => parsed(renderMpd(timeline.presentation(), settings)!);
 
-/** `TRACK/NUMBER` of everything that a static player can ask for (5.3.9.4, 5.3.9.5.3), by Period@duration or the next Period. */
+/** `TRACK/NUMBER` of everything that a static player can ask for (5.3.9.4, 5.3.9.5.3), up to the next Period or the end. */
 function offered(mpd: Static): string[] {
   const seconds = (text: unknown) => Number(/^PT([\d.]+)S$/.exec(String(text))?.[1]);
   return mpd.Period.flatMap((period, i) => {
     const next = mpd.Period[i + 1];
-    const lastsS = next === undefined ? seconds(period['duration']) : seconds(next['start']) - seconds(period['start']);
+    const endS = seconds(next === undefined ? mpd['mediaPresentationDuration'] : next['start']);
+    const lastsS = endS - seconds(period['start']);
     return period.AdaptationSet.flatMap(({ Representation }) =>
       Representation.flatMap(({ id, SegmentTemplate: { timescale, duration, startNumber } }) => {
         const count = Math.ceil((lastsS * Number(timescale)) / Number(duration) - 1e-6);
@@ -119,6 +120,11 @@ describe('an ended presentation', () => {
     expect(offered(mpdOf(timeline, { ...MPD, timeShiftBufferMs }))).toEqual(
       TRACKS.flatMap((track) => numbers.map((number) => `${track}/${number}`)),
     );
+  });
+
+  test('begins at 0 and lasts exactly as long as what is listed (DASH-IF: the first Period of a static presentation starts at 0)', () => {
+    const mpd = mpdOf(endedAt(NOW + 600_000));
+    expect([mpd.Period[0]!['start'], mpd['mediaPresentationDuration']]).toEqual(['PT0S', 'PT60S']);
   });
 
   test('at an NTSC rate, too', () => {
