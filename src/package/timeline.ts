@@ -132,15 +132,19 @@ export class Timeline {
 
   /**
    * The first Period, on slate, with the past filled so that a playlist is whole at once. After an end: another one, whose
-   * lists show nothing of what ended; that stays fetchable for the window and the retention.
+   * lists show nothing of what ended, and no number of it; that stays fetchable for the window and the retention.
    */
   open(plan: Filler, nowMs: number): TimelineEvent[] {
-    if (this.#isEnded) this.#retire(nowMs);
-    else if (this.#period !== undefined) throw new RangeError('the timeline is open already');
+    if (this.#period !== undefined && !this.#isEnded) throw new RangeError('the timeline is open already');
+    const over = this.#kept.newest;
+    this.#kept.retire(nowMs);
+    this.#reset();
     const { segmentMs } = plan.grid;
-    const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
-    const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
-    const events = this.#begin(plan, first, first, nowMs);
+    const due = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
+    const free = Math.ceil((over?.endMs ?? 0) / segmentMs);
+    const first = Math.max(due - Math.ceil(this.#settings.backfillMs / segmentMs) + 1, free);
+    const last = Math.max(due, first);
+    const events = this.#begin(plan, Math.max(first, (over?.number ?? -1) + 1), first, nowMs);
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
   }
@@ -151,20 +155,15 @@ export class Timeline {
    */
   restart(): TimelineEvent[] {
     this.#restarts += 1;
-    this.#period = undefined;
-    this.#filler = undefined;
-    this.#edge = undefined;
-    this.#isEnded = false;
-    this.#hasBeenLive = false;
     this.#ordinal = 0;
-    this.#presentation = undefined;
+    this.#reset();
     return this.#kept.clear();
   }
 
-  #retire(nowMs: number): void {
-    this.#kept.retire(nowMs);
+  #reset(): void {
     this.#period = undefined;
     this.#filler = undefined;
+    this.#edge = undefined;
     this.#isEnded = false;
     this.#hasBeenLive = false;
     this.#presentation = undefined;
