@@ -22,7 +22,6 @@ import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
-import { LATENCY_TIMING } from './timing.ts';
 import type {
   ChannelStatus,
   ChannelView,

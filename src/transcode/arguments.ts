@@ -41,7 +41,7 @@ export interface SlateRequest extends PostTarget {
 }
 
 /** Raw RGB24 of this size, written to stdin, which is closed then; or a PNG file by its absolute path. */
-export type SlateSource = { readonly width: number; readonly height: number } | { readonly path: string };
+type SlateSource = { readonly width: number; readonly height: number } | { readonly path: string };
 
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'warning', '-stats', '-stats_period', '0.5'];
 
