@@ -12,14 +12,14 @@ import { renderMediaPlaylist } from '../../../src/package/hls/media-playlist.ts'
 import { renderMultivariantPlaylist } from '../../../src/package/hls/multivariant-playlist.ts';
 import { Timeline } from '../../../src/package/timeline.ts';
 import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
-import { deliver, fakeRun } from '../../fakes/run.ts';
+import { deliver, deliverPart, fakeRun } from '../../fakes/run.ts';
 
 const BASE = 'https://origin.example/live/match/';
 const NOW = 1_795_291_200_900;
 const grid = makeGrid({ num: 30, den: 1 }, 2);
 const TRACKS = ['v720', 'v360', 'a1'];
 const tracks = TRACKS.map((id) => fakeTrack(id, grid));
-const slate = fakeSlate(grid, tracks);
+const slate = fakeSlate(grid, tracks, true);
 const PLAN = { grid, tracks, slate };
 
 function evidenceOf(mode: 'hls' | 'dash', more: Partial<Evidence>): Evidence {
@@ -54,7 +54,7 @@ test.each([false, true])('in playlists before, in and after a hole, parts: %s', 
     incarnation: 'i',
     windowMs: 120_000,
     retentionMs: 60_000,
-    publishesParts: false,
+    publishesParts: hasParts,
     fillDelayMs: 800,
     patienceMs: 0,
     silenceMs: 0,
@@ -68,7 +68,9 @@ test.each([false, true])('in playlists before, in and after a hole, parts: %s', 
   const moments = ['live', 'gap', 'gap', 'live'].map((source) => {
     const number = timeline.nextNumber!;
     const atMs = startMsOf(grid, number + 1) + 800;
-    if (source === 'live') deliver(run, grid, number, TRACKS);
+    if (source === 'live' && hasParts)
+      for (let part = 0; part < 5; part++) deliverPart(run, grid, number, part, TRACKS);
+    else if (source === 'live') deliver(run, grid, number, TRACKS);
     timeline.advance(atMs);
     expect(timeline.find(number)?.source).toBe(source);
     return { presentation: timeline.presentation(), atMs };
