@@ -46,6 +46,9 @@ export interface ChannelParts {
 
 /** A publish without a picture for so long will not have one. */
 const AWAIT_VIDEO_MS = 10_000;
+/** Above every fill delay (timing.ts). */
+const GAP_HOLD_MS = 2000;
+
 export class Channel implements ChannelView {
   readonly id: string;
   readonly #parts: ChannelParts;
@@ -73,18 +76,25 @@ export class Channel implements ChannelView {
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
     this.#onAir = new OnAir(this.#parts, {
-      isWanted: () => this.#feed !== undefined,
+      isWanted: () => this.#feed !== undefined || this.pushPoint?.isIn === true,
       lastHeardMs: () => this.#lastHeardMs(),
       plan: () => this.#plan,
-      onCommitted: (segment) => this.#to(segment.source === 'live' ? 'live-segment' : 'slate-segment'),
+      onCommitted: ({ source, number }) => this.#to(`${source}-segment`, `number ${number} is ${source}`),
       onFault: (code, message) => this.#fault(code, message),
-      onBroken: () => void this.close(),
+      onBroken: () => void this.close('its window failed again when it was made anew'),
     });
     this.#slates = new SlateKeeper({
       parts,
       channel: settings.id,
+      picturePath: settings.slatePath,
       onSlate: (plan, slate) => this.#slateReady(plan, slate),
       onFailed: (message) => this.#fault('SLATE_FAILED', message),
+      onPictureFailed: (message) =>
+        this.#fault(
+          'SLATE_PICTURE',
+          message,
+          'The built-in slate is shown: put a PNG there and start the service again.',
+        ),
     });
     this.pushPoint = settings.source === 'cmaf' ? this.#openPushPoint() : undefined;
     this.#encoding = new Encoding({
@@ -105,14 +115,16 @@ export class Channel implements ChannelView {
       onRun: (run) => this.#onAir.join(run),
       onRunEnd: (runId) => this.#onAir.leave(runId),
       onMedia: () => this.#onAir.advance(),
-      onGone: () => this.#to('publish-out'),
+      onGone: () => this.#publishOver('the pushed Tracks have ended'),
       onFault: (code, message) => this.#fault(code, message),
     });
   }
 
   #pushBegun(plan: PlanInUse): void {
     this.#plan = plan;
-    this.#to('publish-in');
+    this.#cancelAbsence();
+    if (this.#onAir.timeline.isEnded) this.#onAir.reopen(plan);
+    this.#to('publish-in', 'Tracks are pushed');
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
   }
 
@@ -167,13 +179,13 @@ export class Channel implements ChannelView {
     this.#parts.log.info({ ladder: ladder.name }, 'ladder read again; it applies at the next publish');
   }
 
-  async close(): Promise<void> {
-    this.#to('close');
+  async close(why = 'the service stops'): Promise<void> {
+    this.#to('close', why);
     this.#slates.close();
-    this.#feed?.close('the service stops');
+    this.#feed?.close(why);
     this.#onAir.close();
     this.pushPoint?.close();
-    this.#publishOver();
+    this.#publishOver(why);
     await this.#encoding.close();
   }
 
@@ -199,7 +211,7 @@ export class Channel implements ChannelView {
     judgeAgainst(plan.plan, feed);
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     if (this.#onAir.timeline.isEnded) this.#onAir.reopen(plan);
-    this.#to('publish-in');
+    this.#to('publish-in', `publish ${feed.identity.id} has a picture`);
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
     this.#encoding.end();
@@ -248,23 +260,27 @@ export class Channel implements ChannelView {
     this.#feed = undefined;
     this.#lastFeedMs = clock.nowMs();
     if (!this.#encoding.isRunning || settings.reconnectGraceMs === 0 || how === 'closed') {
-      this.#publishOver();
+      this.#publishOver(`publisher gone: ${how}`);
       return;
     }
     // Whoever came back and left again before its media begins a new grace.
     this.#cancelGrace();
-    this.#cancelGrace = clock.after(settings.reconnectGraceMs, () => this.#publishOver());
+    const { reconnectGraceMs: graceMs } = settings;
+    this.#cancelGrace = clock.after(graceMs, () =>
+      this.#publishOver(`publisher gone: ${how}; nobody was back within ${graceMs} ms`),
+    );
   }
 
-  #publishOver(): void {
+  #publishOver(why: string): void {
     this.#cancelGrace();
     this.#encoding.end();
-    this.#to('publish-out');
+    this.#to('publish-out', why);
     const { clock, settings } = this.#parts;
-    if (settings.absentTimeoutMs === undefined || this.#state === 'closed') return;
+    const { absentTimeoutMs: timeoutMs } = settings;
+    if (timeoutMs === undefined || this.#state === 'closed') return;
     this.#cancelAbsence();
-    this.#cancelAbsence = clock.after(settings.absentTimeoutMs, () => {
-      this.#to('absent-too-long');
+    this.#cancelAbsence = clock.after(timeoutMs, () => {
+      this.#to('absent-too-long', `nobody published for ${timeoutMs} ms`);
       if (this.#state === 'ended') this.#onAir.end();
     });
   }
@@ -274,8 +290,8 @@ export class Channel implements ChannelView {
     plan.slate = slate;
     if (this.#plan?.key === plan.key) this.#plan.slate = slate;
     if (!this.#onAir.useSlate(plan, slate)) return;
-    this.#to('slate-ready');
-    if (this.#feed !== undefined || this.pushPoint?.isIn === true) this.#to('publish-in');
+    this.#to('slate-ready', 'the slate is encoded');
+    if (this.#feed !== undefined || this.pushPoint?.isIn === true) this.#to('publish-in', 'somebody is in already');
     this.#onAir.tellTexts();
     this.#onAir.advance();
   }
@@ -285,16 +301,16 @@ export class Channel implements ChannelView {
     return us === undefined ? undefined : this.#parts.clock.utcMsOf(us);
   }
 
-  #to(event: ChannelEvent): void {
+  #to(event: ChannelEvent, why: string): void {
     const next = nextChannelState(this.#state, event);
     if (next === this.#state) return;
-    this.#parts.log.info({ from: this.#state, to: next, event }, 'channel state');
+    this.#parts.log.info({ from: this.#state, to: next, event, why }, 'channel state');
     this.#state = next;
   }
 
-  #fault(code: string, message: string): void {
-    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message });
-    this.#parts.log.error({ code }, message);
+  #fault(code: string, message: string, hint?: string): void {
+    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message, ...(hint === undefined ? {} : { hint }) });
+    this.#parts.log.error({ code, hint }, message);
   }
 
   #workerFault({ level, code, message, hint, lines }: WorkerFault): void {
@@ -318,9 +334,9 @@ export class Channel implements ChannelView {
     return this.#onAir.segmentMs;
   }
 
-  /** Up to one Segment (src/README.md: Publishing). */
+  /** Up to one Segment (src/README.md: Publishing); a gap is known only when its Segment is overdue. */
   get holdMs(): number {
-    return this.segmentMs;
+    return this.segmentMs + (this.#parts.settings.whenAbsent === 'gap' ? GAP_HOLD_MS : 0);
   }
 
   status(): ChannelStatus {
@@ -334,6 +350,7 @@ export class Channel implements ChannelView {
       pushed: this.pushPoint?.status(),
       worker: this.#encoding.worker,
       leftOut: this.#encoding.leftOut,
+      runs: this.#encoding.runs,
       faults: this.#faults.list(),
       nowMs: this.#parts.clock.nowMs(),
     });

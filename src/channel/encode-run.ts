@@ -35,6 +35,13 @@ export interface EncodeRunPlan {
 /** Segments held while the timeline does not take any: the oldest go first. */
 const MAX_HELD = 32;
 
+export interface Delivered {
+  /** Of all Tracks. */
+  fragments: number;
+  /** Whole ones, of the first Track that the run delivers. */
+  segments: number;
+}
+
 export type RunOutcome =
   | { readonly kind: 'taken' }
   /** At least one part or Segment became whole. */
@@ -46,6 +53,10 @@ export class EncodeRun implements RunSource {
   readonly delivers: ReadonlySet<string>;
   readonly segments = new Map<number, Map<string, AssembledSegment>>();
   readonly parts = new Map<number, Map<string, Map<number, AssembledPart>>>();
+  /** What came of it so far. */
+  readonly delivered: Delivered = { fragments: 0, segments: 0 };
+  /** The Track whose Segments are counted. */
+  readonly #counted: string | undefined;
   readonly #run: EncodeRunPlan;
   readonly #inits = new Map<string, InitSegment>();
   readonly #segmenters = new Map<string, Segmenter>();
@@ -56,6 +67,7 @@ export class EncodeRun implements RunSource {
     this.id = run.id;
     this.delivers = run.delivers;
     this.#run = run;
+    this.#counted = run.facts.find(({ id }) => run.delivers.has(id))?.id;
   }
 
   get origin(): RunOrigin {
@@ -113,6 +125,7 @@ export class EncodeRun implements RunSource {
 
   onFragment(track: string, fragment: Fragment): RunOutcome {
     this.#noteOut(track, fragment);
+    this.delivered.fragments += 1;
     const segmenter = this.#segmenters.get(track);
     if (segmenter === undefined) return { kind: 'dropped', reason: 'unknown-track' };
     let outcome: RunOutcome = { kind: 'taken' };
@@ -130,6 +143,7 @@ export class EncodeRun implements RunSource {
   #keep(track: string, event: Exclude<SegmenterEvent, { kind: 'dropped' }>): void {
     if (event.kind === 'segment') {
       const { segment } = event;
+      if (track === this.#counted) this.delivered.segments += 1;
       const tracks = heldAt(this.segments, segment.index, () => new Map<string, AssembledSegment>());
       if (!tracks.has(track)) tracks.set(track, segment);
       return;

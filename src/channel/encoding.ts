@@ -10,8 +10,10 @@ import { EndingWorkers } from './ending-workers.ts';
 import type { OnAir } from './on-air.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 import type { RungBlame } from './run-health.ts';
+import { RunLog } from './run-log.ts';
 import { RungKeeper } from './rung-keeper.ts';
 import type { SourceCopy } from './source-copy.ts';
+import type { RunStatus } from './view.ts';
 import { Worker, type WorkerFault } from './worker.ts';
 
 /** What a publish is encoded from and as; `plan` has all rungs. */
@@ -33,6 +35,7 @@ export class Encoding {
   readonly #options: EncodingOptions;
   readonly #ending = new EndingWorkers();
   readonly #rungs: RungKeeper;
+  readonly #log = new RunLog();
   #job: EncodingJob | undefined;
   #worker: Worker | undefined;
   /** Has a rung more than the worker, and takes over with its first media. */
@@ -51,6 +54,11 @@ export class Encoding {
 
   get worker(): Worker | undefined {
     return this.#worker;
+  }
+
+  /** The last EncodeRuns. */
+  get runs(): readonly RunStatus[] {
+    return this.#log.list();
   }
 
   get leftOut(): readonly LeftOut[] {
@@ -175,8 +183,14 @@ export class Encoding {
       nextRunId: () => `${parts.settings.id}-${feed.identity.id}-${++this.#runCount}`,
       resumeAt: () => onAir.resumeAt(plan.grid),
       waitsForSlate,
-      onRun: (run) => onAir.join(run),
-      onRunEnd: (runId) => onAir.leave(runId),
+      onRun: (run) => {
+        this.#log.began(run, parts.clock.nowMs());
+        onAir.join(run);
+      },
+      onRunEnd: (runId, exit, wasAsked) => {
+        this.#log.ended(runId, exit, wasAsked, parts.clock.nowMs());
+        onAir.leave(runId);
+      },
       onMedia: () => {
         on.onMedia();
         onAir.advance();

@@ -25,13 +25,15 @@ export interface StartWish {
   readonly wanted: RunOrigin;
   /** Begins with the newest keyframe: what the encoder before was late with is given up. */
   readonly skips: boolean;
+  /** No slate fills the parts of a Segment before the first picture. */
+  readonly leavesGaps: boolean;
 }
 
 /**
  * At the first place not on air, from the newest keyframe before it; a fresh publish begins at the part that holds its first
  * keyframe, and constant rate pads from its start to it (first frame repeated).
  */
-export function runStart({ plan, feed, copy, wanted, skips }: StartWish): RunStart {
+export function runStart({ plan, feed, copy, wanted, skips, leavesGaps }: StartWish): RunStart {
   const { grid } = plan;
   const copyStart = copy?.startFor(wanted.index);
   if (copyStart !== undefined) {
@@ -47,15 +49,19 @@ export function runStart({ plan, feed, copy, wanted, skips }: StartWish): RunSta
   const wantedMs = partStartMs(grid, wanted.index, wanted.part);
   const newestMs = skips ? feed.keyframeRange()?.newestMs : undefined;
   const keyMs = newestMs ?? feed.keyframeAtOrBefore(wantedMs) ?? wantedMs;
-  const origin = keyMs <= wantedMs ? wanted : placeOf(plan, keyMs);
+  const origin = keyMs <= wantedMs ? wanted : placeOf(plan, keyMs, leavesGaps ? wanted : undefined);
   const inputOriginMs = startMsOf(grid, indexAt(grid, keyMs));
   return { origin, fromMs: keyMs, inputOriginMs, trimMs: partStartMs(grid, origin.index, origin.part) - inputOriginMs };
 }
 
-/** The part in which this moment lies; where parts are not published, its Segment. */
-function placeOf({ grid, plan }: PlanInUse, mediaMs: number): RunOrigin {
+/**
+ * The part in which this moment lies; where parts are not published, its Segment. Where gaps are left (`edge` is the place not on
+ * air yet) a Segment that is not begun is begun from its start, or it would be a gap as a whole.
+ */
+function placeOf({ grid, plan }: PlanInUse, mediaMs: number, edge: RunOrigin | undefined): RunOrigin {
   const index = indexAt(grid, mediaMs);
-  if (plan.latency === 'normal') return { index, part: 0 };
+  const isUnbegunGap = edge !== undefined && (index !== edge.index || edge.part === 0);
+  if (plan.latency === 'normal' || isUnbegunGap) return { index, part: 0 };
   const offset = (mediaMs - startMsOf(grid, index)) / grid.segmentMs;
   return { index, part: Math.floor(offset * grid.partsPerSegment) };
 }

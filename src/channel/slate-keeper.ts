@@ -1,5 +1,6 @@
 /**
- * Sees to it that the plan in use gets its slate: one encode at a time, tried again after a failure.
+ * Sees to it that the plan in use gets its slate: one encode at a time, tried again after a failure; of the operator's picture
+ * where there is one that can be used, else of the built-in one.
  * It never puts a slate on air. Invariant: a slate that is no longer wanted is not told.
  */
 import type { Slate } from '../package/slate.ts';
@@ -12,8 +13,12 @@ const RETRY_MS = 5000;
 export interface SlateKeeperOptions {
   readonly parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock'>;
   readonly channel: string;
+  /** Absolute path of a PNG; it was one when the service started. */
+  readonly picturePath?: string | undefined;
   readonly onSlate: (plan: PlanInUse, slate: Slate) => void;
   readonly onFailed: (message: string) => void;
+  /** The picture cannot be used; the built-in one is made instead. */
+  readonly onPictureFailed: (message: string) => void;
 }
 
 export class SlateKeeper {
@@ -35,7 +40,11 @@ export class SlateKeeper {
   want(plan: PlanInUse, isInBackground: boolean): void {
     if (this.#job?.key === plan.key) return;
     this.close();
-    const { parts, channel, onSlate, onFailed } = this.#options;
+    this.#make(plan, isInBackground, this.#options.picturePath);
+  }
+
+  #make(plan: PlanInUse, isInBackground: boolean, picturePath: string | undefined): void {
+    const { parts, channel, onSlate, onFailed, onPictureFailed } = this.#options;
     const job = encodeSlate({
       runId: `${channel}-slate-${++this.#count}`,
       plan: plan.plan,
@@ -45,6 +54,7 @@ export class SlateKeeper {
       ffmpegPath: parts.ffmpegPath,
       clock: parts.clock,
       isInBackground,
+      picturePath,
     });
     const current = { key: plan.key, cancel: () => job.cancel() };
     this.#job = current;
@@ -55,8 +65,14 @@ export class SlateKeeper {
         onSlate(plan, outcome.slate);
         return;
       }
+      const why = `${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`;
+      if (picturePath !== undefined) {
+        this.#make(plan, isInBackground, undefined);
+        onPictureFailed(`no slate could be made of ${picturePath} (${why})`);
+        return;
+      }
       this.#cancelRetry = parts.clock.after(RETRY_MS, () => this.want(plan, isInBackground));
-      onFailed(`${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`);
+      onFailed(why);
     });
   }
 

@@ -26,6 +26,8 @@ export interface SlateRequest {
   readonly clock: Clock;
   /** True while viewers watch something else: the encoders of the air come first. */
   readonly isInBackground: boolean;
+  /** Absolute path of a PNG; undefined: the built-in picture. */
+  readonly picturePath: string | undefined;
 }
 
 export type SlateOutcome =
@@ -75,8 +77,7 @@ function runSlate(request: SlateRequest, resolve: (outcome: SlateOutcome) => voi
     tracks: facts.map(({ id }) => id),
     sink: collector(collected, check),
   });
-  drawn ??= slatePicture(PICTURE.width, PICTURE.height);
-  const picture = drawn;
+  const picture = request.picturePath === undefined ? builtIn() : { path: request.picturePath };
   const encoder = startEncoder({
     ffmpegPath: request.ffmpegPath,
     command: slateCommand({
@@ -100,9 +101,14 @@ function runSlate(request: SlateRequest, resolve: (outcome: SlateOutcome) => voi
   const cancelLimit = clock.after(LIMIT_MS, () =>
     finish({ kind: 'failed', reason: `not done after ${LIMIT_MS / 1000} s`, lastLines: exit?.lastLines ?? [] }),
   );
-  encoder.write(picture.rgb);
+  if ('rgb' in picture) encoder.write(picture.rgb);
   encoder.end();
   return () => finish({ kind: 'failed', reason: 'cancelled', lastLines: [] });
+}
+
+function builtIn(): SlatePicture {
+  drawn ??= slatePicture(PICTURE.width, PICTURE.height);
+  return drawn;
 }
 
 function collector(collected: ReadonlyMap<string, Collected>, check: () => void): CmafSink {

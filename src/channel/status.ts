@@ -7,7 +7,7 @@ import type { WindowStore } from '../window/model.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { Fault } from './fault-log.ts';
 import type { PlanInUse } from './plan-in-use.ts';
-import type { ChannelStatus, TrackStatus } from './view.ts';
+import type { ChannelStatus, RunStatus, TrackStatus } from './view.ts';
 import type { Worker } from './worker.ts';
 
 export interface ChannelFacts {
@@ -21,6 +21,7 @@ export interface ChannelFacts {
   readonly pushed: ChannelStatus['publisher'];
   readonly worker: Worker | undefined;
   readonly leftOut: readonly LeftOut[];
+  readonly runs: readonly RunStatus[];
   readonly faults: readonly Fault[];
   readonly nowMs: number;
 }
@@ -62,6 +63,7 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
     encoder: worker?.encoder(),
     ladder: plan?.ladder.name ?? '',
     advice: feed?.advice() ?? [],
+    runs: facts.runs,
     lastFaults: facts.faults,
   };
 }

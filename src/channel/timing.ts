@@ -66,7 +66,7 @@ const TAIL_MS = 6000;
 const BACKFILL_MS = 60_000;
 
 export function timelineSettings(
-  { windowMs, latency, source }: ChannelSettings,
+  { windowMs, latency, source, whenAbsent }: ChannelSettings,
   incarnation: string,
 ): TimelineSettings {
   const { publishesParts, fillDelayMs, patienceMs, silenceMs } = LATENCY_TIMING[latency];
@@ -80,6 +80,7 @@ export function timelineSettings(
     patienceMs,
     silenceMs,
     backfillMs: Math.min(windowMs, BACKFILL_MS),
+    whenAbsent,
   };
 }
 

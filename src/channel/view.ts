@@ -97,11 +97,27 @@ export interface TrackStatus {
   readonly frameRate: string | undefined;
 }
 
+/** One unbroken run of one encoder. */
+export interface RunStatus {
+  readonly id: string;
+  readonly startedMs: number;
+  /** Where it begins: index of the Grid and part. */
+  readonly index: number;
+  readonly part: number;
+  /** Of all Tracks. */
+  readonly fragments: number;
+  /** Whole ones, of its first Track. */
+  readonly segments: number;
+  /** undefined while it runs. `how`: a signal's name or `code N`; wasAsked: its worker was told to stop. */
+  readonly end: { readonly atMs: number; readonly how: string; readonly wasAsked: boolean } | undefined;
+}
+
 export interface ChannelStatus {
   readonly id: string;
+  /** One of the table in channel-state.ts. */
   readonly state: string;
-  /** live: media of a publisher is at the edge; slate: filler is; starting: nothing is servable yet. */
-  readonly onAir: 'live' | 'slate' | 'starting';
+  /** Newest at the edge. live: media of a publisher; slate: filler; gap: nothing, by choice; starting: nothing is servable yet. */
+  readonly onAir: 'live' | 'slate' | 'gap' | 'starting';
   /** True while what is served is fresh: the newest Segment is not older than it may be. */
   readonly fresh: boolean;
   readonly newestNumber: number | undefined;
@@ -131,6 +147,8 @@ export interface ChannelStatus {
   readonly ladder: string;
   /** What the publisher should set in its encoder, oldest first; empty while nobody publishes. */
   readonly advice: readonly Advice[];
+  /** The last 20 at most, newest last. */
+  readonly runs: readonly RunStatus[];
   readonly lastFaults: readonly {
     readonly atMs: number;
     readonly code: string;
@@ -145,7 +163,10 @@ export interface ChannelView {
   /** Directives count for `hls-media` and are passed over elsewhere. */
   text(name: TextName, directives?: PlaylistDirectives): TextAnswer;
   media(name: MediaName): MediaAnswer;
-  /** Calls with the key of each object that became ready (and with `closed` when the Channel ends). */
+  /**
+   * Calls with the key of each object that became ready; with `all` when any answer may be another now (the presentation has
+   * ended: who waits shall ask again); with `closed` when the Channel closes.
+   */
   onReady(listener: (key: string) => void): () => void;
   /** Longest time a request for the next object may be held. */
   readonly holdMs: number;

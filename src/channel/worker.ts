@@ -10,7 +10,13 @@ import { audioOffset } from '../package/grid.ts';
 import type { RunOrigin } from '../package/segmenter.ts';
 import { workerCommand } from '../transcode/arguments.ts';
 import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
-import type { EncodeCommand, EncodeProcess, EncodeProcessListener, EncodeProgress } from '../transcode/model.ts';
+import type {
+  EncodeCommand,
+  EncodeExit,
+  EncodeProcess,
+  EncodeProcessListener,
+  EncodeProgress,
+} from '../transcode/model.ts';
 import {
   idleSupervisor,
   type SupervisorCommand,
@@ -42,7 +48,8 @@ export interface WorkerOptions {
   readonly resumeAt: () => RunOrigin;
   readonly waitsForSlate: () => boolean;
   readonly onRun: (run: EncodeRun) => void;
-  readonly onRunEnd: (runId: string) => void;
+  /** wasAsked: the worker was told to stop. */
+  readonly onRunEnd: (runId: string, exit: EncodeExit, wasAsked: boolean) => void;
   /** Segments became whole. */
   readonly onMedia: () => void;
   readonly onFault: (fault: WorkerFault) => void;
@@ -222,7 +229,8 @@ export class Worker {
     const plan = this.#plan;
     const feed = this.#feed;
     const { copy, resumeAt } = this.#options;
-    const start = runStart({ plan, feed, copy, wanted: resumeAt(), skips: this.#skips });
+    const leavesGaps = this.#options.parts.settings.whenAbsent === 'gap';
+    const start = runStart({ plan, feed, copy, wanted: resumeAt(), skips: this.#skips, leavesGaps });
     this.#skips = false;
     const delivers = new Set(
       plan.facts.filter(({ kind }) => kind === 'video' || source.audio !== undefined).map(({ id }) => id),
@@ -371,7 +379,7 @@ export class Worker {
           parts.metrics.encoderExits.inc({ channel, reason: exit.signal ?? `code-${exit.code ?? 'none'}` });
         const blame = this.#live?.run === run ? this.#live.health.blameFor(exit) : undefined;
         this.#release(run);
-        onRunEnd(run.id);
+        onRunEnd(run.id, exit, this.#state.wanted === 'stop');
         this.#feed.setFlow(true);
         if (isUnasked) onDeath(blame);
         this.#tell({ kind: 'exited', exit });

@@ -123,7 +123,11 @@ export const HLS_RULES = {
   'hls.advance': ['RFC 8216bis 6.2.2', 'error', 'Publish a new segment within 1.5 target durations of the last.'],
   'hls.last-modified': ['Apple HLS 8.24', 'error', 'Set Last-Modified to the time of the latest change.'],
   'hls.endlist-final': ['RFC 8216bis 4.4.3.4', 'error', 'Change nothing after EXT-X-ENDLIST.'],
-  'hls.gap': ['RFC 8216bis 4.4.4.7', 'warning', 'Mark a segment with EXT-X-GAP when its parts are gaps.'],
+  'hls.gap': [
+    'RFC 8216bis 4.4.4.7',
+    'warning',
+    'Mark a segment with EXT-X-GAP when all its parts are gaps, and only then.',
+  ],
   'hls.rendition-behind': ['RFC 8216bis 6.2.4', 'warning', 'Publish all renditions at the same time.'],
   'hls.part-inf': ['RFC 8216bis 4.4.3.7', 'error', 'Write EXT-X-PART-INF with PART-TARGET when there are parts.'],
   'hls.part-over-target': ['RFC 8216bis 4.4.4.9', 'error', 'Cut parts so that none is longer than PART-TARGET.'],

@@ -115,6 +115,8 @@ function judgeJoin(evidence: Evidence, before: SegmentObject, after: SegmentObje
   return after.facts.runs.flatMap((run) => {
     const old = before.facts.runs.find((candidate) => candidate.trackId === run.trackId);
     if (old?.startTicks === undefined || run.startTicks === undefined || run.timescale === 0) return [];
+    // An index without media: a fragment with no samples, that ends where it begins.
+    if (old.samples === 0 || run.samples === 0) return [];
     const gap = run.startTicks - (old.startTicks + old.durationTicks);
     if (gap === 0) return [];
     const message = `Segment ${b.number} begins ${gap} ticks (${((gap / run.timescale) * 1000).toFixed(1)} ms) from the end of ${a.number}.`;
@@ -155,6 +157,7 @@ function judgeGrid(segment: SegmentObject): Finding[] {
   if (listed.nominal === true) {
     // TM 5.2: "the segment start ... may deviate ... by at most 50 % of the nominal duration"
     if (Math.abs(offS) > listed.durationS / 2) return [found('cmaf.grid', whereOf(segment), message)];
+    if (run.samples === 0) return [];
     const frameS = run.sampleTicks / run.timescale;
     return Math.abs(offS) > frameS + 1e-9 ? [found('cmaf.grid-drift', whereOf(segment), message)] : [];
   }

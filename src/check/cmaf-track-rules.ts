@@ -35,7 +35,7 @@ function placed(list: readonly SegmentObject[], inits: Inits, handler: string): 
     const init = initOf(inits, segment);
     const run = segment.facts.runs[0];
     const fits = init?.tracks.length === 1 && init.tracks[0]?.handler === handler;
-    return fits && run?.presentationTicks !== undefined && run.timescale > 0
+    return fits && run?.presentationTicks !== undefined && run.timescale > 0 && run.samples > 0
       ? [{ segment, run, startS: run.presentationTicks / run.timescale }]
       : [];
   });

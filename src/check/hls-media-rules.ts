@@ -193,9 +193,13 @@ function judgeLastModified({ snapshot, playlist }: ReadSnapshot): Finding[] {
 }
 
 function judgeGaps(url: string, playlist: HlsPlaylist): Finding[] {
-  return playlist.segments
+  const withMedia = playlist.segments
+    .filter((segment) => segment.gap && segment.parts.some((part) => !part.gap))
+    .map((segment) => found('hls.gap', { url, line: segment.line }, 'The segment is EXT-X-GAP, a part of it is not.'));
+  const unsaid = playlist.segments
     .filter((segment) => !segment.gap && segment.parts.length > 0 && segment.parts.every((part) => part.gap))
     .map((segment) =>
       found('hls.gap', { url, line: segment.line }, 'All parts are GAP=YES, the segment is not EXT-X-GAP.'),
     );
+  return [...withMedia, ...unsaid];
 }

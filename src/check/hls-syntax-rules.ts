@@ -36,6 +36,10 @@ function neededVersion(playlist: HlsPlaylist): { readonly version: number; reado
   return { version: 1, feature: 'nothing' };
 }
 
+function hasGap(playlist: HlsPlaylist): boolean {
+  return playlist.segments.some((segment) => segment.gap);
+}
+
 function judgeVersion(url: string, playlist: HlsPlaylist): Finding[] {
   const [first, second] = playlist.versions;
   const needed = neededVersion(playlist);
@@ -53,7 +57,9 @@ function judgeVersion(url: string, playlist: HlsPlaylist): Finding[] {
       ),
     ];
   // bis 6.2.1: SHOULD NOT be higher than needed. A multivariant playlist may say what its media playlists need.
-  if (playlist.kind === 'media' && stated > needed.version)
+  // EXT-X-GAP came with version 8, though section 8 does not ask for it.
+  const most = hasGap(playlist) ? Math.max(8, needed.version) : needed.version;
+  if (playlist.kind === 'media' && stated > most)
     return [
       found('hls.version-high', { url, line: first?.line }, `EXT-X-VERSION is ${stated}, ${needed.version} is enough.`),
     ];

@@ -67,7 +67,10 @@ export interface ChannelSettings {
   readonly latency: Latency;
   /** The whole time-shift window, listed by the dvr playlists. */
   readonly windowMs: number;
-  readonly whenAbsent: 'slate';
+  /** What passes without media of a publisher: slate, or a gap in all manifests (once somebody has been live). */
+  readonly whenAbsent: 'slate' | 'gap';
+  /** Absolute path of a PNG to make the slate of; undefined: the built-in picture. */
+  readonly slatePath: string | undefined;
   readonly takeover: 'refuse' | 'replace';
   /** A publisher gone for less keeps its worker. */
   readonly reconnectGraceMs: number;

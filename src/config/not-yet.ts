@@ -23,11 +23,6 @@ const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
   captions: 'captions; those in the picture data are dropped',
   drm: 'DRM',
   record: 'recording',
-  slate: 'a slate of your own; the built-in one is shown',
-};
-
-const PLANNED_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  whenAbsent: { gap: 'whenAbsent: gap; today it is slate' },
 };
 
 /** `not yet: ...` for a key or value that is planned, by its path in the settings file. */
@@ -43,7 +38,7 @@ function plannedAt([top = '', second = '', key, ...deeper]: readonly string[], v
   const longest = formatDurationMs(LONGEST_WINDOW_MS);
   if (key === 'window' && typeof value === 'string' && (parseDurationMs(value) ?? 0) > LONGEST_WINDOW_MS)
     return `a window above ${longest}; today it is ${longest} at most`;
-  return own(PLANNED_IN_CHANNEL, key) ?? own(own(PLANNED_VALUES, key) ?? {}, String(value));
+  return own(PLANNED_IN_CHANNEL, key);
 }
 
 function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {

@@ -13,6 +13,7 @@ import { type Override, type Overrides, readOverrides, type SettingsFlags } from
 import { type ChannelFile, CMAF_PORT, type SettingsFile, settingsFileSchema } from './settings-schema.ts';
 import { checkShape } from './shape.ts';
 import { findLadder, shownPath } from './shipped-ladders.ts';
+import { pictureFault } from './slate-file.ts';
 import { readTextFile } from './text-file.ts';
 import { type Environment, replaceVariables } from './variables.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
@@ -202,12 +203,16 @@ async function channelsOf(layers: Layers): Promise<FoundChannels> {
     );
   for (const [id, channel] of written) {
     const found = await ladderOf(layers, id, channel, written.length > 1 ? undefined : ladder);
+    const slatePath = resolved(layers.fileDirectory, channel.slate);
+    const fault = slatePath === undefined ? undefined : await pictureFault(slatePath);
+    if (fault !== undefined)
+      problems.push(layers.source?.problem(['channels', id, 'slate'], fault) ?? outsideProblem('slate', fault));
     if (found.kind === 'unknown') problems.push(found.problem);
     else if (found.kind === 'bad') ladderLines.push(...found.problems.filter((line) => !ladderLines.includes(line)));
     else {
       for (const note of found.notes) notes.add(note);
       const isDefault = withoutKeys.length === 1 && withoutKeys[0]?.[0] === id;
-      channels.push(channelOf(id, channel, found, isDefault ? overrides.streamKey : undefined));
+      channels.push(channelOf(id, channel, found, slatePath, isDefault ? overrides.streamKey : undefined));
     }
   }
   return { channels, problems, ladderLines, notes: [...notes] };
@@ -253,6 +258,7 @@ function channelOf(
   id: string,
   { keys, source, latency, window, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
   { path, ladder }: Extract<FoundLadder, { kind: 'ok' }>,
+  slatePath: string | undefined,
   streamKey: string | undefined,
 ): ChannelSettings {
   const written = Object.entries(keys ?? {}).map(([name, secret]) => ({ name, secret }));
@@ -265,6 +271,7 @@ function channelOf(
     latency,
     windowMs: window,
     whenAbsent,
+    slatePath,
     takeover,
     reconnectGraceMs: reconnectGrace,
     absentTimeoutMs: absentTimeout === 'never' ? undefined : absentTimeout,

@@ -1,5 +1,5 @@
 /**
- * A settings or ladder file read whole, as text or as the reason why not.
+ * A file that the settings name, read whole or from its begin: text, bytes, or the reason why not.
  * It never reads more than the limit and never opens what is no ordinary file (a device, a pipe, a folder).
  */
 import { constants } from 'node:fs';
@@ -20,8 +20,18 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links go round in a circle; name the file itself',
 };
 
+type BytesFile =
+  | { readonly kind: 'ok'; readonly bytes: Buffer; readonly sizeBytes: number }
+  | Exclude<TextFile, { readonly kind: 'ok' }>;
+
 /** Reads at most maxBytes + 1 bytes, so that a text that is too long can be told from one that fits. */
 export async function readTextFile(path: string, maxBytes: number): Promise<TextFile> {
+  const file = await readFileHead(path, maxBytes, 'name a YAML file');
+  return file.kind === 'ok' ? decoded(file.bytes, file.sizeBytes > maxBytes) : file;
+}
+
+/** The first maxBytes + 1 bytes at most. `wanted` says what to name instead of what is no file. */
+export async function readFileHead(path: string, maxBytes: number, wanted: string): Promise<BytesFile> {
   try {
     // O_NONBLOCK: a named pipe without a writer would otherwise hold the open for ever.
     const handle = await open(path, O_READ_NOW);
@@ -30,7 +40,7 @@ export async function readTextFile(path: string, maxBytes: number): Promise<Text
       if (!stat.isFile())
         return {
           kind: 'unreadable',
-          reason: 'it is no ordinary file; name a YAML file',
+          reason: `it is no ordinary file; ${wanted}`,
         };
       const buffer = Buffer.alloc(Math.min(stat.size, maxBytes) + 1);
       let filled = 0;
@@ -39,7 +49,7 @@ export async function readTextFile(path: string, maxBytes: number): Promise<Text
         filled += bytesRead;
         if (bytesRead === 0 || filled === buffer.length) break;
       }
-      return decoded(buffer.subarray(0, filled), stat.size > maxBytes);
+      return { kind: 'ok', bytes: buffer.subarray(0, filled), sizeBytes: stat.size };
     } finally {
       await handle.close();
     }

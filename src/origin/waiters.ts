@@ -33,8 +33,9 @@ interface Room {
   delivering: number;
 }
 
-/** The name under which a Channel tells its end (channel/view.ts: onReady). */
+/** The names under which a Channel tells that it closes, and that every answer may be another now (channel/view.ts: onReady). */
 const CLOSED_KEY = 'closed';
+const ALL_KEY = 'all';
 
 export interface WaitersOptions {
   readonly clock: Clock;
@@ -75,7 +76,7 @@ class KeyedWaiters implements Waiters {
   }
 
   closeAll(): void {
-    for (const [view, room] of [...this.#rooms]) this.#endAll(view, room);
+    for (const [view, room] of [...this.#rooms]) this.#endAll(view, room, 'closed');
   }
 
   #room(view: ChannelView): Room {
@@ -85,7 +86,8 @@ class KeyedWaiters implements Waiters {
       byKey: new Map(),
       delivering: 0,
       stopListening: view.onReady((key) => {
-        if (key === CLOSED_KEY) this.#endAll(view, room);
+        if (key === CLOSED_KEY) this.#endAll(view, room, 'closed');
+        else if (key === ALL_KEY) this.#endAll(view, room, 'ready');
         else this.#end(view, room, key, 'ready');
       }),
     };
@@ -93,17 +95,28 @@ class KeyedWaiters implements Waiters {
     return room;
   }
 
-  #endAll(view: ChannelView, room: Room): void {
-    for (const key of [...room.byKey.keys()]) this.#end(view, room, key, 'closed');
+  #endAll(view: ChannelView, room: Room, end: WaitEnd): void {
+    this.#endKeys(view, room, [...room.byKey.keys()], end);
+  }
+
+  #end(view: ChannelView, room: Room, key: string, end: WaitEnd): void {
+    this.#endKeys(view, room, [key], end);
   }
 
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
-  #end(view: ChannelView, room: Room, key: string, end: WaitEnd): void {
-    const ended = room.byKey.get(key);
-    if (ended === undefined) return;
-    room.byKey.delete(key);
-    for (const waiter of ended) waiter.stopTimer();
-    this.#changeCount(-ended.size);
+  #endKeys(view: ChannelView, room: Room, keys: readonly string[], end: WaitEnd): void {
+    const ended: Waiter[] = [];
+    for (const key of keys) {
+      const waiting = room.byKey.get(key);
+      if (waiting === undefined) continue;
+      room.byKey.delete(key);
+      for (const waiter of waiting) {
+        waiter.stopTimer();
+        ended.push(waiter);
+      }
+    }
+    if (ended.length === 0) return;
+    this.#changeCount(-ended.length);
     room.delivering += 1;
     for (const waiter of ended) waiter.onEnd(end);
     room.delivering -= 1;

@@ -35,6 +35,12 @@ export interface PartRecord {
   readonly sizeBytes: number;
 }
 
+/**
+ * Whose media it is: the publisher's, slate, or nobody's: a `gap` has no samples (whenAbsent: gap), and then all Tracks of its
+ * number are gaps.
+ */
+export type MediaSource = 'live' | 'slate' | 'gap';
+
 /** A published Segment of one Track. Never changes. */
 export interface SegmentRecord {
   readonly number: number;
@@ -42,7 +48,8 @@ export interface SegmentRecord {
   readonly startTicks: number;
   readonly durationTicks: number;
   readonly timescale: number;
-  readonly source: 'live' | 'slate';
+  readonly source: MediaSource;
+  /** None of a gap: it has no parts. */
   readonly parts: readonly PartRecord[];
   readonly sizeBytes: number;
 }
@@ -53,7 +60,8 @@ export interface AssembledSegment {
   readonly startTicks: number;
   readonly durationTicks: number;
   readonly timescale: number;
-  readonly source: 'live' | 'slate';
+  readonly source: MediaSource;
+  /** Of a gap one, which is no part of the presentation: its bytes. */
   readonly parts: readonly (PartRecord & { readonly bytes: Buffer })[];
 }
 
@@ -86,7 +94,7 @@ export interface CommittedSegment {
   readonly number: number;
   readonly period: Period;
   readonly tracks: ReadonlyMap<string, SegmentRecord>;
-  readonly source: 'live' | 'slate';
+  readonly source: MediaSource;
   /** Media time of its end, UTC ms. */
   readonly endMs: number;
   /** UTC ms when it was committed. */

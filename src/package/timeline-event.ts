@@ -2,7 +2,15 @@
  * What the timeline says has happened, as data; the caller acts on it, in order.
  * It never holds what was said. Invariant: a part comes before its Segment, a Track's Segments before their `committed`.
  */
-import type { AssembledPart, AssembledSegment, CommittedSegment, Period, SegmentRecord, Track } from './model.ts';
+import type {
+  AssembledPart,
+  AssembledSegment,
+  CommittedSegment,
+  MediaSource,
+  Period,
+  SegmentRecord,
+  Track,
+} from './model.ts';
 
 export type TimelineEvent =
   | { readonly kind: 'period'; readonly period: Period }
@@ -48,5 +56,13 @@ export function recordOf(assembled: AssembledSegment, number: number, gen: strin
     sizeBytes,
   }));
   const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-  return { number, gen, startTicks, durationTicks, timescale, source, parts, sizeBytes };
+  const listed = source === 'gap' ? [] : parts;
+  return { number, gen, startTicks, durationTicks, timescale, source, parts: listed, sizeBytes };
+}
+
+/** Live: a picture of the publisher is in it; in a Period of one Track, anything of the publisher's. */
+export function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): MediaSource {
+  const decisive = period.tracks.length === 1 ? period.tracks : period.tracks.filter(({ kind }) => kind === 'video');
+  const sources = decisive.map(({ id }) => records.get(id)?.source);
+  return sources.includes('live') ? 'live' : sources.includes('gap') ? 'gap' : 'slate';
 }

@@ -1,8 +1,10 @@
 /**
  * The timeline of a Channel: which Segment stands under which number, from runs and slate, for ever contiguous.
  * It never reads a clock, waits or does I/O: time is an argument, what happened comes back as events, and the caller acts.
- * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left empty.
+ * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left out: what has no media is slate,
+ * or, by choice, a gap.
  */
+import { gapSegment } from './gap.ts';
 import { generationOf } from './generation.ts';
 import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
 import { type Keeping, KeptSegments } from './kept-segments.ts';
@@ -13,13 +15,14 @@ import {
   type Period,
   type Presentation,
   type SegmentRecord,
+  type Track,
 } from './model.ts';
 import { OpenEdge } from './open-edge.ts';
 import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
 import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
-import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
+import { recordOf, segmentEvent, sourceOf, type TimelineEvent } from './timeline-event.ts';
 
 export interface TimelineSettings extends Keeping {
   readonly incarnation: string;
@@ -35,6 +38,11 @@ export interface TimelineSettings extends Keeping {
   readonly tailMs: number;
   /** Slate before the first instant, so that a player opened early finds a whole playlist. */
   readonly backfillMs: number;
+  /**
+   * What an index without any media becomes once a publisher has been on air; slate unless said otherwise. A Segment that was
+   * begun, or has some of its Tracks, is finished with slate either way.
+   */
+  readonly whenAbsent?: 'slate' | 'gap';
 }
 
 /** Indices made by one call of advance: after a pause of hours the rest waits for the next call, and memory stays flat. */
@@ -55,6 +63,8 @@ export class Timeline {
   #ordinal = 0;
   #heardMs = Number.NEGATIVE_INFINITY;
   #isEnded = false;
+  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
+  #hasBeenLive = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
   #presentation: Presentation | undefined;
@@ -95,7 +105,13 @@ export class Timeline {
     const edgeMs = this.edgeMs;
     if (edgeMs === undefined || this.#period === undefined) return undefined;
     const { grid } = this.#period;
-    return this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+    const dueMs = this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+    // A gap is an index that has passed. The patience is no longer than for slate: a DASH request for it is held since its first part.
+    return this.#leavesGaps ? Math.max(edgeMs + grid.segmentMs + this.#settings.fillDelayMs, dueMs) : dueMs;
+  }
+
+  get #leavesGaps(): boolean {
+    return this.#settings.whenAbsent === 'gap' && this.#hasBeenLive;
   }
 
   /** Something came from the publisher at this moment (UTC ms). */
@@ -116,15 +132,19 @@ export class Timeline {
 
   /**
    * The first Period, on slate, with the past filled so that a playlist is whole at once. After an end: another one, whose
-   * lists show nothing of what ended; that stays fetchable for the window and the retention.
+   * lists show nothing of what ended, and no number of it; that stays fetchable for the window and the retention.
    */
   open(plan: Filler, nowMs: number): TimelineEvent[] {
-    if (this.#isEnded) this.#retire(nowMs);
-    else if (this.#period !== undefined) throw new RangeError('the timeline is open already');
+    if (this.#period !== undefined && !this.#isEnded) throw new RangeError('the timeline is open already');
+    const over = this.#kept.newest;
+    this.#kept.retire(nowMs);
+    this.#reset();
     const { segmentMs } = plan.grid;
-    const last = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
-    const first = last - Math.ceil(this.#settings.backfillMs / segmentMs) + 1;
-    const events = this.#begin(plan, first, first, nowMs);
+    const due = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
+    const free = Math.ceil((over?.endMs ?? 0) / segmentMs);
+    const first = Math.max(due - Math.ceil(this.#settings.backfillMs / segmentMs) + 1, free);
+    const last = Math.max(due, first);
+    const events = this.#begin(plan, Math.max(first, (over?.number ?? -1) + 1), first, nowMs);
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
   }
@@ -135,20 +155,17 @@ export class Timeline {
    */
   restart(): TimelineEvent[] {
     this.#restarts += 1;
+    this.#ordinal = 0;
+    this.#reset();
+    return this.#kept.clear();
+  }
+
+  #reset(): void {
     this.#period = undefined;
     this.#filler = undefined;
     this.#edge = undefined;
     this.#isEnded = false;
-    this.#ordinal = 0;
-    this.#presentation = undefined;
-    return this.#kept.clear();
-  }
-
-  #retire(nowMs: number): void {
-    this.#kept.retire(nowMs);
-    this.#period = undefined;
-    this.#filler = undefined;
-    this.#isEnded = false;
+    this.#hasBeenLive = false;
     this.#presentation = undefined;
   }
 
@@ -244,10 +261,12 @@ export class Timeline {
 
   #stepOverdue(period: Period, nowMs: number): TimelineEvent[] {
     const filler = this.#filler;
-    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY) || filler === undefined) return [];
-    const finisher = this.#finisher;
-    const isSame = isSamePeriod(period, filler);
+    if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY)) return [];
     const edgeMs = this.edgeMs ?? 0;
+    const isSame = filler !== undefined && isSamePeriod(period, filler);
+    if (this.#leavesGaps && (!isSame || this.#partly(edgeMs) === undefined)) return this.#commitGap(period, nowMs);
+    if (filler === undefined) return [];
+    const finisher = this.#finisher;
     // The slate's CMAF header may not be the run's: it is declared then, never mixed in.
     const begun = isSame ? [] : this.#begin(filler, this.nextNumber ?? 0, indexAt(filler.grid, edgeMs), nowMs);
     if (finisher !== undefined) return [...begun, ...this.#open(finisher, nowMs)];
@@ -330,13 +349,29 @@ export class Timeline {
   ): TimelineEvent[] {
     const period = this.#period;
     if (period === undefined) return [];
+    return this.#commitEach(period, nowMs, ({ id }, index) => {
+      const assembled = media?.get(id) ?? plan.slate?.segment(id, index);
+      if (assembled === undefined) throw new RangeError(`no media and no slate for ${id}`);
+      return assembled;
+    });
+  }
+
+  /** In all Tracks of the Period that is on air: nothing has to be declared but the gap itself. */
+  #commitGap(period: Period, nowMs: number): TimelineEvent[] {
+    return this.#commitEach(period, nowMs, (track, index) => gapSegment(period.grid, track, index));
+  }
+
+  #commitEach(
+    period: Period,
+    nowMs: number,
+    mediaOf: (track: Track, index: number) => AssembledSegment,
+  ): TimelineEvent[] {
     const number = this.nextNumber ?? period.startNumber;
     const index = indexOf(period, number);
     const events: TimelineEvent[] = [];
     const records = new Map<string, SegmentRecord>();
     for (const track of period.tracks) {
-      const assembled = media?.get(track.id) ?? plan.slate?.segment(track.id, index);
-      if (assembled === undefined) throw new RangeError(`no media and no slate for ${track.id}`);
+      const assembled = mediaOf(track, index);
       const record = recordOf(assembled, number, period.gen);
       records.set(track.id, record);
       events.push(segmentEvent(track, record, assembled));
@@ -349,6 +384,7 @@ export class Timeline {
     const endMs = startMsOf(period.grid, indexOf(period, number) + 1);
     const segment = { number, period, tracks, source: sourceOf(period, tracks), endMs, committedMs: nowMs };
     this.#kept.push(segment);
+    if (segment.source === 'live') this.#hasBeenLive = true;
     this.#changedMs = nowMs;
     this.#presentation = undefined;
     return { kind: 'committed', segment };
@@ -358,10 +394,4 @@ export class Timeline {
   find(number: number): CommittedSegment | undefined {
     return this.#kept.find(number);
   }
-}
-
-/** Live: a picture of the publisher is in it; in a Period of one Track, anything of the publisher's. */
-function sourceOf(period: Period, records: ReadonlyMap<string, SegmentRecord>): 'live' | 'slate' {
-  const decisive = period.tracks.length === 1 ? period.tracks : period.tracks.filter(({ kind }) => kind === 'video');
-  return decisive.some(({ id }) => records.get(id)?.source === 'live') ? 'live' : 'slate';
 }

@@ -37,9 +37,11 @@ export interface WorkerRequest extends PostTarget {
 export interface SlateRequest extends PostTarget {
   readonly plan: TranscodePlan;
   readonly urlOf: (track: string) => string;
-  /** Size of the picture that is written to stdin as raw RGB24 and then closed. */
-  readonly picture: { readonly width: number; readonly height: number };
+  readonly picture: SlateSource;
 }
+
+/** Raw RGB24 of this size, written to stdin, which is closed then; or a PNG file by its absolute path. */
+type SlateSource = { readonly width: number; readonly height: number } | { readonly path: string };
 
 const QUIET = ['-hide_banner', '-nostdin', '-loglevel', 'warning', '-stats', '-stats_period', '0.5'];
 
@@ -129,14 +131,7 @@ function audioFilter(track: AudioTrackPlan, trimMs: number, offsetSamples: numbe
 
 /** One Segment of the slate for every rung and one second of silence for every audio Track, as fast as it can be made. */
 export function slateCommand({ plan, urlOf, headers, picture }: SlateRequest): EncodeCommand {
-  const still: EncodeInput = {
-    url: 'pipe:0',
-    options: [
-      ...QUIET,
-      ...['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${picture.width}x${picture.height}`],
-      ...['-framerate', '25'],
-    ],
-  };
+  const still = stillInput(picture);
   const silence: EncodeInput = { url: `anullsrc=r=${AUDIO_SAMPLE_RATE}:cl=stereo`, options: ['-f', 'lavfi'] };
   const video = plan.video.map((track, index) => ({
     url: urlOf(track.id),
@@ -156,9 +151,18 @@ export function slateCommand({ plan, urlOf, headers, picture }: SlateRequest): E
   }));
   return {
     inputs: plan.audio.length === 0 ? [still] : [still, silence],
-    filterGraph: slateGraph(plan),
+    filterGraph: slateGraph(plan, 'path' in picture),
     outputs: [...video, ...audio],
   };
+}
+
+function stillInput(picture: SlateSource): EncodeInput {
+  // `file:` and a named demuxer: whatever the path is, it is no protocol, no pattern and no playlist.
+  if ('path' in picture)
+    return { url: `file:${picture.path}`, options: [...QUIET, '-f', 'png_pipe', '-framerate', '25'] };
+  const size = `${picture.width}x${picture.height}`;
+  const raw = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', size];
+  return { url: 'pipe:0', options: [...QUIET, ...raw, '-framerate', '25'] };
 }
 
 function slateKeyframes(track: VideoTrackPlan, plan: TranscodePlan): Keyframes {

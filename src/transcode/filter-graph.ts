@@ -23,11 +23,16 @@ export function workerGraph(plan: TranscodePlan, trimMs: number, sourceRate: Fra
   return graph(encoded, `[0:v:0]${slots(plan.grid, trimMs, sourceRate)}`, (track) => track.pad);
 }
 
-/** The graph of the slate: one still picture repeated on the grid, always fitted and padded. */
-export function slateGraph(plan: TranscodePlan): string {
+/** The graph of the slate: one still picture repeated on the grid, always fitted and padded; transparency becomes black. */
+export function slateGraph(plan: TranscodePlan, mayHaveAlpha: boolean): string {
   const { frameRate, videoTimescale } = plan.grid;
   const slotTicks = `round(N*${frameRate.den}/${frameRate.num}/TB)`;
-  return graph(plan, `[0:v:0]loop=loop=-1:size=1:start=0,settb=1/${videoTimescale},setpts='${slotTicks}'`, () => true);
+  const opaque = mayHaveAlpha ? 'format=gbrap,premultiply=inplace=1,' : '';
+  return graph(
+    plan,
+    `[0:v:0]${opaque}loop=loop=-1:size=1:start=0,settb=1/${videoTimescale},setpts='${slotTicks}'`,
+    () => true,
+  );
 }
 
 function graph(plan: TranscodePlan, head: string, pads: (track: VideoTrackPlan) => boolean): string {

@@ -11,6 +11,7 @@ export function channelSettings(ladder: Ladder, more: Partial<ChannelSettings> =
     latency: 'normal',
     windowMs: 120_000,
     whenAbsent: 'slate',
+    slatePath: undefined,
     takeover: 'refuse',
     reconnectGraceMs: 2000,
     absentTimeoutMs: undefined,

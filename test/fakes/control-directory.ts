@@ -50,6 +50,7 @@ export function channelStatus(changes: Partial<ChannelStatus> = {}): ChannelStat
     encoder: { pid: 4242, fps: 30, speed: 1.01 },
     ladder: 'two-core',
     advice: [],
+    runs: [],
     lastFaults: [],
     ...changes,
   };

@@ -57,6 +57,7 @@ export function fakeSettings(changes: Partial<Settings> = {}): Settings {
         latency: 'normal',
         windowMs: 120_000,
         whenAbsent: 'slate',
+        slatePath: undefined,
         takeover: 'refuse',
         reconnectGraceMs: 2000,
         absentTimeoutMs: undefined,

@@ -115,7 +115,8 @@
       });
       video.requestVideoFrameCallback(onFrame);
       void (START[which] ?? START.shaka)(url, config);
-      video.play().catch(() => undefined);
+      // dash.js starts by itself, and never asks for its MPD again when `play` came before it listened.
+      if (which !== 'dash.js') video.play().catch(() => undefined);
     },
     reset,
     watched() {

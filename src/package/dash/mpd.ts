@@ -1,10 +1,11 @@
 /**
  * The DASH MPD of a Channel (ISO/IEC 23009-1, DASH-IF timing model): SegmentTemplate@duration with $Number$, absolute media time.
  * It never says Period@duration on the last Period and never leaves a gap between Periods (players die of both).
- * Invariant: what it promises exists by availabilityStartTime + publish margin; its text changes only with a Period.
+ * Invariant: what it promises exists by availabilityStartTime + publish margin, or, once the presentation has ended, exists;
+ * its text changes only with a Period and at the end.
  */
 import { AUDIO_RATE, audioPartTicks, type Grid, startMsOf, videoStartTicks } from '../grid.ts';
-import type { CommittedSegment, Period, Presentation, Track } from '../model.ts';
+import { type CommittedSegment, indexOf, type Period, type Presentation, type Track } from '../model.ts';
 import { element, type XmlElement, xmlDocument } from './xml.ts';
 
 export interface MpdSettings {
@@ -30,6 +31,7 @@ const LOW_LATENCY_PROFILE = 'http://www.dashif.org/guidelines/low-latency-live-v
 export function renderMpd(presentation: Presentation, settings: MpdSettings): string | undefined {
   const newest = presentation.segments.at(-1);
   if (newest === undefined) return undefined;
+  if (presentation.ended) return staticMpd(presentation, newest, settings);
   const { hasParts = false, targetLatencyMs } = settings;
   const { segmentMs } = newestPeriod(presentation, newest).grid;
   const periods = listedPeriods(presentation, settings.timeShiftBufferMs);
@@ -48,8 +50,7 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
         suggestedPresentationDelay: seconds(targetLatencyMs),
         minBufferTime: seconds(hasParts ? leastBufferMs(segmentMs) : segmentMs),
-        // An audio Segment is up to one access unit longer than the Grid's.
-        maxSegmentDuration: seconds(segmentMs + Math.ceil((1024 / AUDIO_RATE) * 1000)),
+        maxSegmentDuration: seconds(longestSegmentMs(segmentMs)),
       },
       [
         element('ServiceDescription', { id: 0 }, [
@@ -64,11 +65,55 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
   );
 }
 
+/**
+ * After the end (5.3.1.2: type static): everything that is listed, for ever, and nothing that was evicted. The presentation begins
+ * at 0 now: Shaka adds where the live one began to each Period@start, and loops for minutes over one that is in UTC (D-105).
+ */
+function staticMpd(presentation: Presentation, newest: CommittedSegment, settings: MpdSettings): string {
+  const { segmentMs } = newest.period.grid;
+  const periods = keptPeriods(presentation, newest, settings.timeShiftBufferMs);
+  const beginMs = Math.min(...periods.map(periodStartMs));
+  return xmlDocument(
+    element(
+      'MPD',
+      {
+        xmlns: 'urn:mpeg:dash:schema:mpd:2011',
+        id: settings.channel,
+        type: 'static',
+        profiles: PROFILES,
+        publishTime: new Date(Math.floor(presentation.mpdChangedMs)).toISOString(),
+        // 5.3.2.1: the last Period ends with the presentation.
+        mediaPresentationDuration: seconds(newest.endMs - beginMs),
+        minBufferTime: seconds(segmentMs),
+        maxSegmentDuration: seconds(longestSegmentMs(segmentMs)),
+      },
+      periods.map((period) => periodElement(period, false, periodStartMs(period) - beginMs)),
+    ),
+  );
+}
+
+/** The Periods of the listed Segments; the first begins with the oldest of them (5.3.9.5.3: nothing before it is asked for). */
+function keptPeriods({ segments }: Presentation, newest: CommittedSegment, windowMs: number): Period[] {
+  const listed = segments.filter(({ endMs }) => endMs > newest.endMs - windowMs);
+  const [oldest] = listed;
+  return [...new Set(listed.map(({ period }) => period))].map((period) =>
+    period === oldest?.period
+      ? { ...period, startNumber: oldest.number, startIndex: indexOf(period, oldest.number) }
+      : period,
+  );
+}
+
+/** An audio Segment is up to one access unit longer than the Grid's. */
+function longestSegmentMs(segmentMs: number): number {
+  return segmentMs + Math.ceil((1024 / AUDIO_RATE) * 1000);
+}
+
 /** UTC ms when the text last changed: a Period was announced, or an old one left (5.3.1.2: publishTime). */
 export function mpdChangedMs(presentation: Presentation, timeShiftBufferMs: number): number {
   const [first] = listedPeriods(presentation, timeShiftBufferMs);
   const newest = presentation.segments.at(-1);
-  if (first === undefined || newest === undefined || first.ordinal === 1) return presentation.mpdChangedMs;
+  if (presentation.ended || first === undefined || newest === undefined || first.ordinal === 1)
+    return presentation.mpdChangedMs;
   const leftAtMs = startMsOf(first.grid, first.startIndex) + keptMs(newest.period, timeShiftBufferMs);
   const pushedOut = presentation.segments.find((segment) => segment.endMs >= leftAtMs);
   return Math.max(presentation.mpdChangedMs, pushedOut?.committedMs ?? 0);
@@ -111,14 +156,18 @@ function referenceIdOf(periods: readonly Period[]): number {
   return periods.at(-1)?.tracks.some(({ kind }) => kind === 'video') === false ? FIRST_AUDIO_SET_ID : VIDEO_SET_ID;
 }
 
-function periodElement(period: Period, hasParts: boolean): XmlElement {
+function periodStartMs({ grid, startIndex }: Period): number {
+  return startMsOf(grid, startIndex);
+}
+
+function periodElement(period: Period, hasParts: boolean, startMs = periodStartMs(period)): XmlElement {
   const video = period.tracks.filter((track) => track.kind === 'video');
   const audio = period.tracks.filter((track) => track.kind === 'audio');
   return element(
     'Period',
     {
       id: period.id,
-      start: seconds(startMsOf(period.grid, period.startIndex)),
+      start: seconds(startMs),
     },
     [
       video.length === 0 ? undefined : videoSet(period, video, hasParts),

@@ -8,6 +8,7 @@ import { AUDIO_RATE, audioStart, partTargetSeconds, videoStartTicks } from '../g
 import { type CommittedSegment, indexOf, type Period, type Presentation, type SegmentRecord } from '../model.ts';
 import {
   dateOf,
+  hasGap,
   lineOf,
   listedOf,
   type MediaWindow,
@@ -99,6 +100,7 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
       targetDuration,
       mediaSequence: first.number,
       discontinuitySequence: first.period.ordinal,
+      hasGap: hasGap(listed),
       // bis 6.2.5.2: after EXT-X-ENDLIST delivery directives are ignored.
       serverControl: ended ? undefined : serverControl,
       skipped: window.isDelta && !ended ? skippedOf(listed, trackId, serverControl.canSkipUntil) : 0,

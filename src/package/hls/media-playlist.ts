@@ -36,6 +36,7 @@ export function renderMediaPlaylist(
       // RFC 8216bis 4.4.3.3: counts the EXT-X-DISCONTINUITY tags that have left; a Period's ordinal is that count, plus one.
       discontinuitySequence: first.period.ordinal,
       serverControl: window.isBlocking && !presentation.ended ? controlOf(targetDurationOf(first.period)) : undefined,
+      hasGap: hasGap(listed),
     }),
   ];
   let previous: CommittedSegment | undefined;
@@ -98,6 +99,11 @@ function listedSegments(presentation: Presentation, listedMs: number): readonly 
   return from <= 0 ? segments : segments.slice(from);
 }
 
+/** A gap is one in all Tracks. */
+export function hasGap(listed: readonly CommittedSegment[]): boolean {
+  return listed.some(({ source }) => source === 'gap');
+}
+
 export function targetDurationOf({ grid }: Period): number {
   return Math.round(grid.segmentMs / 1000);
 }
@@ -145,6 +151,8 @@ export function segmentLine(segment: CommittedSegment, trackId: string): Segment
     programDateTimeMs: dateOf(record.startTicks, record.timescale),
     mapUri: undefined,
     isDiscontinuity: false,
+    // RFC 8216bis 4.4.4.7: its EXTINF and date hold, clients pass over it in real time.
+    isGap: record.source === 'gap',
     parts: [],
   };
 }

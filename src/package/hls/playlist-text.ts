@@ -40,6 +40,8 @@ export interface SegmentLine {
   readonly programDateTimeMs: number;
   readonly mapUri: string | undefined;
   readonly isDiscontinuity: boolean;
+  /** There is nothing behind its URI that clients should load. */
+  readonly isGap: boolean;
   /** Listed before EXTINF; empty lists none. */
   readonly parts: readonly PartLine[];
 }
@@ -77,18 +79,23 @@ export interface MediaHeader {
   readonly serverControl?: ServerControl | undefined;
   /** Segments that EXT-X-SKIP stands for; 0 in a full playlist. */
   readonly skipped?: number;
+  /** An EXT-X-GAP is listed. */
+  readonly hasGap?: boolean;
 }
 
 /** EXT-X-MAP without EXT-X-I-FRAMES-ONLY needs protocol version 6 (RFC 8216bis section 8); nothing in a full playlist needs more. */
 export const PLAYLIST_VERSION = 6;
 /** RFC 8216bis section 8: EXT-X-SKIP needs protocol version 9. */
 const DELTA_VERSION = 9;
+/** Section 8 does not name EXT-X-GAP, but the tag came with version 8, and hls-parser in strict mode wants it. */
+const GAP_VERSION = 8;
 
 function segmentOf(line: SegmentLine): InstanceType<typeof Segment> {
   return new Segment({
     uri: line.uri,
     duration: line.durationSeconds,
     discontinuity: line.isDiscontinuity,
+    gap: line.isGap,
     map: line.mapUri === undefined ? undefined : new MediaInitializationSection({ uri: line.mapUri }),
     programDateTime: new Date(line.programDateTimeMs),
     parts: line.parts.map(partOf),
@@ -100,9 +107,9 @@ function partOf({ uri, durationSeconds, isIndependent }: PartLine): InstanceType
 }
 
 function playlistOf(header: MediaHeader, segments: InstanceType<typeof Segment>[], endlist: boolean) {
-  const { serverControl, skipped = 0 } = header;
+  const { serverControl, skipped = 0, hasGap = false } = header;
   return new MediaPlaylist({
-    version: skipped > 0 ? DELTA_VERSION : PLAYLIST_VERSION,
+    version: skipped > 0 ? DELTA_VERSION : hasGap ? GAP_VERSION : PLAYLIST_VERSION,
     targetDuration: header.targetDuration,
     ...(serverControl === undefined ? {} : controlOf(serverControl)),
     skip: skipped,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -6,14 +7,25 @@ import {
   type ChannelState,
   nextChannelState,
 } from '../../../src/channel/channel-state.ts';
+import { withStateTable } from '../../../src/channel/state-table.ts';
 
-const STATES: readonly ChannelState[] = ['opening', 'slate', 'starting', 'live', 'recovering', 'ended', 'closed'];
+const STATES: readonly ChannelState[] = [
+  'opening',
+  'slate',
+  'gap',
+  'starting',
+  'live',
+  'recovering',
+  'ended',
+  'closed',
+];
 const EVENTS: readonly ChannelEvent[] = [
   'slate-ready',
   'publish-in',
   'publish-out',
   'live-segment',
   'slate-segment',
+  'gap-segment',
   'absent-too-long',
   'close',
 ];
@@ -29,6 +41,12 @@ const NAMED: readonly (readonly [ChannelState, ChannelEvent, ChannelState])[] = 
   ['recovering', 'live-segment', 'live'],
   ['recovering', 'publish-out', 'slate'],
   ['slate', 'absent-too-long', 'ended'],
+  ['slate', 'gap-segment', 'gap'],
+  ['gap', 'publish-in', 'starting'],
+  ['gap', 'slate-segment', 'slate'],
+  ['gap', 'absent-too-long', 'ended'],
+  ['gap', 'close', 'closed'],
+  ['live', 'gap-segment', 'recovering'],
   ['ended', 'publish-in', 'starting'],
   ['ended', 'close', 'closed'],
   ['opening', 'close', 'closed'],
@@ -71,9 +89,28 @@ describe('the states of a Channel', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...EVENTS)), (events) => {
         const state = events.reduce(nextChannelState, 'opening' as ChannelState);
-        const last = events.filter((event) => event === 'live-segment' || event === 'slate-segment').at(-1);
+        const last = events.filter((event) => event.endsWith('-segment')).at(-1);
         if (state === 'live') expect(last).toBe('live-segment');
       }),
     );
+  });
+});
+
+describe('the printed table', () => {
+  const readme = readFileSync(new URL('../../../src/README.md', import.meta.url), 'utf8');
+
+  test('in src/README.md is the one that runs; `npm run docs` prints it again', () => {
+    expect(withStateTable(readme)).toBe(readme);
+  });
+
+  test('has every state and every event, and each step of the table', () => {
+    for (const state of STATES) expect(readme).toContain(`| **${state}** | `);
+    for (const event of EVENTS) expect(readme).toContain(`| ${event} | `);
+    for (const [from, event, to] of NAMED)
+      expect(readme.split('\n').find((line) => line.startsWith(`| **${from}** |`))).toContain(`${event} -> **${to}**`);
+  });
+
+  test('has a place, or printing fails', () => {
+    expect(() => withStateTable('# no markers')).toThrow(RangeError);
   });
 });

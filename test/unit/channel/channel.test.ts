@@ -301,6 +301,41 @@ describe('a publisher that goes', () => {
     expect(it.log.saying('channel state').filter(({ to }) => to === 'ended')).toHaveLength(0);
   });
 
+  test('with whenAbsent: gap: the index after the grace is a gap, under the same Period; the state and the status say so', async () => {
+    const it = new ChannelWorld({ settings: { whenAbsent: 'gap' } });
+    await it.open();
+    expect(it.status).toMatchObject({ state: 'slate', onAir: 'slate' });
+    const feed = it.publish();
+    feed.announce();
+    const worker = it.startWorker();
+    it.deliver(worker, 0);
+    it.untilLive();
+    const { length } = it.log.saying('period begun');
+    feed.end();
+    it.clock.advance(8000);
+    expect(it.status).toMatchObject({ state: 'gap', onAir: 'gap', fresh: true });
+    const answer = it.channel.text({ kind: 'hls-media', track: 'v720' });
+    expect(answer.kind === 'ready' && answer.revision.text.match(/#EXT-X-GAP\n/g)?.length).toBeGreaterThan(1);
+    const { gen } =
+      it.store.segments > 0
+        ? { gen: /(\w+)\/\d+\.m4s/.exec(answer.kind === 'ready' ? answer.revision.text : '')![1]! }
+        : { gen: '' };
+    const media = it.channel.media({ kind: 'segment', track: 'v720', gen, number: it.listed().at(-1)! });
+    expect(media.kind === 'ready' && media.object.bytes.length).toBeLessThan(200);
+    it.publish().announce();
+    expect(it.status.state).toBe('starting');
+    expect(it.log.saying('period begun')).toHaveLength(length);
+  });
+
+  test.each([
+    ['slate', 2000],
+    ['gap', 4000],
+  ] as const)('with whenAbsent: %s who asks for what comes next is held for %i ms', async (whenAbsent, holdMs) => {
+    const it = new ChannelWorld({ settings: { whenAbsent } });
+    await it.open();
+    expect(it.channel.holdMs).toBe(holdMs);
+  });
+
   test('and is back with other headers gets an encoder of its own', async () => {
     const { it, feed, worker } = await live();
     feed.end();
@@ -736,5 +771,87 @@ describe('close', () => {
     await it.channel.close();
     feed.announce();
     expect(it.workers).toEqual([]);
+  });
+});
+
+describe('what an operator reads afterwards', () => {
+  test('each change of state has its event and its reason', async () => {
+    const it = new ChannelWorld({ settings: { absentTimeoutMs: 60_000 } });
+    await it.open();
+    const feed = it.publish();
+    feed.announce();
+    it.deliver(it.startWorker(), 0);
+    it.untilLive();
+    feed.end('idle');
+    it.clock.advance(70_000);
+    void it.channel.close();
+    const steps = it.log.saying('channel state');
+    expect(steps.map(({ event, why }) => [event, why])).toEqual([
+      ['slate-ready', 'the slate is encoded'],
+      ['publish-in', 'publish p1 has a picture'],
+      ['live-segment', expect.stringMatching(/^number \d+ is live$/)],
+      ...(steps.some(({ event }) => event === 'slate-segment')
+        ? [['slate-segment', expect.stringMatching(/^number \d+ is slate$/)]]
+        : []),
+      ['publish-out', 'publisher gone: idle; nobody was back within 2000 ms'],
+      ['absent-too-long', 'nobody published for 60000 ms'],
+      ['close', 'the service stops'],
+    ]);
+  });
+
+  test('the last EncodeRuns: where each began, what came of it, how it ended', async () => {
+    const it = new ChannelWorld();
+    await it.open();
+    it.publish().announce();
+    const first = it.startWorker();
+    it.deliver(first, 0);
+    const [running] = it.status.runs;
+    expect(running).toMatchObject({
+      id: 'match-p1-1',
+      index: it.originOf(first),
+      part: 0,
+      segments: 1,
+      end: undefined,
+    });
+    expect(running!.fragments).toBeGreaterThan(1);
+    first.exit(undefined, 'SIGSEGV');
+    it.clock.advance(3000);
+    expect(it.status.runs.map(({ id, end }) => [id, end?.how, end?.wasAsked])).toEqual([
+      ['match-p1-1', 'SIGSEGV', false],
+      ['match-p1-2', undefined, undefined],
+    ]);
+  });
+
+  test('20 EncodeRuns are kept', async () => {
+    const it = new ChannelWorld();
+    await it.open();
+    for (let n = 0; n < 30; n++) {
+      const feed = it.publish(`headers-${n}`);
+      feed.announce();
+      it.startWorker().exit(0);
+      feed.end();
+      it.clock.advance(3000);
+    }
+    expect(it.status.runs).toHaveLength(20);
+    expect(it.status.runs.at(-1)!.id).toContain('p30');
+  });
+
+  test('a picture that cannot be decoded: the built-in one is shown, and the fault says what to do', async () => {
+    const it = new ChannelWorld({ settings: { slatePath: '/pictures/half time.png' } });
+    it.channel.open();
+    expect(it.slateEncoders[0]!.request.command.inputs[0]!.url).toBe('file:/pictures/half time.png');
+    it.slateEncoders[0]!.exit(1, undefined, ['Invalid data found when processing input']);
+    await settled();
+    expect(it.slateEncoders).toHaveLength(2);
+    expect(it.slateEncoders[1]!.request.command.inputs[0]!.url).toBe('pipe:0');
+    await it.makeSlate();
+    expect(it.status).toMatchObject({ state: 'slate', onAir: 'slate' });
+    expect(it.status.lastFaults).toEqual([
+      expect.objectContaining({
+        code: 'SLATE_PICTURE',
+        message: expect.stringContaining('/pictures/half time.png (ffmpeg ended with code 1'),
+        hint: expect.stringContaining('The built-in slate is shown'),
+      }),
+    ]);
   });
 });

@@ -27,6 +27,7 @@ describe('the keeper of the slate', () => {
   let keeper: SlateKeeper;
   let slates: { plan: PlanInUse; slate: Slate }[];
   let failures: string[];
+  let pictureFailures: string[];
 
   beforeEach(() => {
     forgetEncoders();
@@ -34,11 +35,13 @@ describe('the keeper of the slate', () => {
     receiver = new MemoryReceiver();
     slates = [];
     failures = [];
+    pictureFailures = [];
     keeper = new SlateKeeper({
       parts: { receiver, ffmpegPath: 'ffmpeg', clock },
       channel: 'match',
       onSlate: (of, slate) => slates.push({ plan: of, slate }),
       onFailed: (message) => failures.push(message),
+      onPictureFailed: (message) => pictureFailures.push(message),
     });
   });
 

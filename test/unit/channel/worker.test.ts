@@ -3,6 +3,7 @@ import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
 import type { RungBlame } from '../../../src/channel/run-health.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
+import type { ChannelSettings, Latency } from '../../../src/config/model.ts';
 import type { SourceDescription } from '../../../src/ingest/model.ts';
 import { audioOffset, indexAt, startMsOf } from '../../../src/package/grid.ts';
 import { openMetrics } from '../../../src/system/metrics.ts';
@@ -21,14 +22,21 @@ vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/ma
 const ladder = ladderOf([rung('v720', 720), rung('v360', 360)]);
 const SILENT: SourceDescription = { ...SOURCE, audio: undefined };
 
-function planAt(num: number, den = 1): PlanInUse {
-  const choice = choosePlan(ladder, sourceOf(1280, 720, rate(num, den)));
+function planAt(num: number, den = 1, latency: Latency = 'normal'): PlanInUse {
+  const choice = choosePlan(ladder, sourceOf(1280, 720, rate(num, den)), latency);
   if (choice.kind === 'bad') throw new Error(choice.reason);
   return choice.plan;
 }
 
 function world(
-  options: { source?: SourceDescription; plan?: PlanInUse; keyframes?: (nowMs: number) => number[] } = {},
+  options: {
+    source?: SourceDescription;
+    plan?: PlanInUse;
+    keyframes?: (nowMs: number) => number[];
+    settings?: Partial<ChannelSettings>;
+    /** Of the place that is not on air yet. */
+    part?: number;
+  } = {},
 ) {
   forgetEncoders();
   const clock = new ManualClock();
@@ -48,7 +56,7 @@ function world(
   const metrics = openMetrics();
   const worker = new Worker({
     parts: {
-      settings: channelSettings(ladder),
+      settings: channelSettings(ladder, options.settings),
       receiver,
       ffmpegPath: 'ffmpeg',
       store: openMemoryStore(),
@@ -62,7 +70,7 @@ function world(
     plan: () => plan,
     copy: undefined,
     nextRunId: () => `match-p1-${runs.length + 1}`,
-    resumeAt: () => ({ index: indexAt(grid, edge.ms ?? clock.nowMs() - grid.segmentMs), part: 0 }),
+    resumeAt: () => ({ index: indexAt(grid, edge.ms ?? clock.nowMs() - grid.segmentMs), part: options.part ?? 0 }),
     waitsForSlate: () => false,
     onRun: (run) => runs.push(run),
     onRunEnd: (id) => ended.push(id),
@@ -123,6 +131,39 @@ describe('where a run begins', () => {
     it.worker.start();
     expect(it.runs[0]!.origin.index).toBe(index);
     expect(it.feed.inputs[0]!.originMs).toBe(startMsOf(it.grid, index));
+  });
+
+  describe('of a fresh publish where parts are published', () => {
+    const begin = (whenAbsent: 'slate' | 'gap', part: number, indicesLater: number) => {
+      const plan = planAt(30, 1, 'low');
+      const index = 900_000_000;
+      // Its first keyframe is 0.9 s into a Segment: in part 2 of 5.
+      const keyMs = startMsOf(plan.grid, index + indicesLater) + 900;
+      const it = world({ plan, keyframes: () => [keyMs], settings: { whenAbsent, latency: 'low' }, part });
+      it.edge.ms = startMsOf(plan.grid, index);
+      it.worker.start();
+      const { origin } = it.runs[0]!;
+      return [origin.index - index, origin.part];
+    };
+
+    test('slate: at the part that holds its first keyframe', () => {
+      expect([begin('slate', 0, 0), begin('slate', 0, 1)]).toEqual([
+        [0, 2],
+        [1, 2],
+      ]);
+    });
+
+    test('gap: at the start of that Segment, or all of it would be a gap', () => {
+      expect([begin('gap', 0, 0), begin('gap', 0, 1), begin('gap', 1, 1)]).toEqual([
+        [0, 0],
+        [1, 0],
+        [1, 0],
+      ]);
+    });
+
+    test('gap: in a Segment that is begun and finished with slate, at its part', () => {
+      expect(begin('gap', 1, 0)).toEqual([0, 2]);
+    });
   });
 
   test('a replacement: at the first Segment not on air, from the newest keyframe at or before it, trimmed by whole Segments', () => {

@@ -90,6 +90,7 @@ describe('without a settings file', () => {
           latency: 'normal',
           windowMs: 120_000,
           whenAbsent: 'slate',
+          slatePath: undefined,
           takeover: 'refuse',
           reconnectGraceMs: 2000,
           absentTimeoutMs: undefined,
@@ -244,7 +245,7 @@ describe('the channels block', () => {
 
   test('what is planned is refused by name with "not yet" and CONFIG_NOT_YET, never ignored', async () => {
     const reading = await load(
-      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    whenAbsent: gap\n    window: 4h\n',
+      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    record: true\n    window: 4h\n',
     );
     expect(reading).toEqual({
       kind: 'bad',
@@ -252,7 +253,7 @@ describe('the channels block', () => {
       problems: [
         's.yaml:1:1 tls: not yet: TLS (put a TLS proxy in front)',
         's.yaml:2:9 http.tls: not yet: TLS (put a TLS proxy in front of this port)',
-        's.yaml:5:17 channels.a.whenAbsent: not yet: whenAbsent: gap; today it is slate',
+        's.yaml:5:5 channels.a.record: not yet: recording',
         's.yaml:6:13 channels.a.window: not yet: a window above 15m; today it is 15m at most',
       ],
     });

@@ -54,6 +54,28 @@ function nothingIsLeft(): void {
 }
 
 describe('waiters', () => {
+  it('lets all ask again when any answer may be another now', () => {
+    hold('n1', 'a');
+    hold('list/v720/5', 'b');
+    channel.wake('all');
+    expect(ends).toEqual(['a ready', 'b ready']);
+    nothingIsLeft();
+  });
+
+  it('who asks again at once, when all are let ask, waits anew and is not let go twice', () => {
+    waiters.hold(channel, 'n1', 2000, (end) => {
+      ends.push(`first ${end}`);
+      hold('n2', 'second');
+    });
+    hold('n2', 'other');
+    channel.wake('all');
+    expect(ends).toEqual(['first ready', 'other ready']);
+    expect(waiters.count).toBe(1);
+    channel.wake('n2');
+    expect(ends.at(-1)).toBe('second ready');
+    nothingIsLeft();
+  });
+
   it('wakes all who wait for the object, in their order, once, and nobody else', () => {
     hold('n1', 'a');
     hold('n1', 'b');

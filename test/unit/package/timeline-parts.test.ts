@@ -1,7 +1,7 @@
 // Parts go on air one by one: in order, each decodable after the one before, and every Segment is finished whatever happens.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Grid, indexAt, makeGrid, partStartMs } from '../../../src/package/grid.ts';
+import { type Grid, indexAt, makeGrid, partStartMs, startMsOf } from '../../../src/package/grid.ts';
 import { Timeline } from '../../../src/package/timeline.ts';
 import type { TimelineEvent } from '../../../src/package/timeline-event.ts';
 import { fakeSlate, fakeTrack } from '../../fakes/media.ts';
@@ -184,6 +184,41 @@ describe('an end', () => {
       timeline.advance(ms).filter((event) => event.kind === 'generation-gone' && event.gen === gen);
     expect(goneBy(laterMs + 179_000)).toHaveLength(0);
     expect(goneBy(laterMs + 190_000)).toHaveLength(1);
+  });
+});
+
+describe('a presentation that follows an end', () => {
+  test.each([0, 1, 3, 30, 600])(
+    'begun %i s after it has only higher numbers, at least one Segment, and goes on',
+    (seconds) => {
+      const { timeline, plan, next } = opened();
+      const run = fakeRun('r1', () => plan, TRACKS);
+      timeline.join(run);
+      deliverPart(run, p30, next, 0, TRACKS);
+      timeline.advance(NOW);
+      timeline.end(NOW);
+      const nowMs = NOW + seconds * 1000;
+      timeline.open(plan, nowMs);
+      const numbers = timeline.presentation().segments.map(({ number }) => number);
+      expect(numbers[0]).toBeGreaterThan(next);
+      expect(numbers.length).toBeGreaterThanOrEqual(1);
+      expect(numbers.length).toBeLessThanOrEqual(10);
+      const edge = timeline.nextNumber!;
+      timeline.advance(timeline.deadlineMs!);
+      timeline.advance(partStartMs(p30, edge, 5) + 500);
+      expect(timeline.find(edge)).toMatchObject({ number: edge, source: 'slate' });
+    },
+  );
+
+  test('with another Grid its numbers are higher, too, and its media stands where its time is', () => {
+    const { timeline } = opened();
+    const newest = timeline.nextNumber! - 1;
+    timeline.end(NOW);
+    const ntsc = makeGrid({ num: 30_000, den: 1001 }, 2);
+    timeline.open(planOf(ntsc), NOW + 60_000);
+    const { startNumber, startIndex, grid } = timeline.period!;
+    expect(startNumber).toBe(newest + 1);
+    expect(startMsOf(grid, startIndex)).toBeGreaterThan(NOW);
   });
 });
 

@@ -118,6 +118,12 @@ describe('the arguments of the slate', () => {
     );
   });
 
+  it('of a picture are the golden ones: a file by its path alone, read as PNG, bars and transparency black', async () => {
+    const plan = planOf(LADDER, sourceOf(1920, 1080, rate(50)));
+    const picture = { path: '/data/half time %d.png' };
+    await golden(slateCommand({ plan, urlOf, headers: HEADERS, picture }), 'slate-picture-50');
+  });
+
   it('have the encoder of the worker, option by option', () => {
     const plan = planOf(LADDER, sourceOf(1920, 1080, rate(50)));
     const slate = slateCommand({ plan, urlOf, headers: HEADERS, picture: { width: 1280, height: 720 } });
