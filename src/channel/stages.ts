@@ -1,6 +1,6 @@
 /**
  * Notes in the metrics when a picture reached each stage on its way to viewers, counted from its media time.
- * It never looks at a clock. Invariant: stages of one picture do not decrease.
+ * It never decides anything. Invariant: stages of one picture do not decrease.
  */
 import type { ChannelParts } from './channel.ts';
 
@@ -14,4 +14,14 @@ export function observeStages(
 ): void {
   for (const [stage, atMs] of Object.entries(stages))
     metrics.stages.observe({ channel: settings.id, stage }, Math.max(0, atMs - pictureMs) / 1000);
+}
+
+/** A chunk was parsed just now; its first bytes came at beganMs. Sound has no picture. */
+export function observeChunk(
+  parts: Pick<ChannelParts, 'metrics' | 'settings' | 'clock'>,
+  pictureMs: number | undefined,
+  beganMs: number | undefined,
+): void {
+  const parsedMs = parts.clock.nowMs();
+  if (pictureMs !== undefined) observeStages(parts, pictureMs, { encoded: beganMs ?? parsedMs, parsed: parsedMs });
 }

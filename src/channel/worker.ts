@@ -33,7 +33,7 @@ import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
 import { type RungBlame, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
-import { observeStages } from './stages.ts';
+import { observeChunk } from './stages.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
@@ -171,7 +171,7 @@ export class Worker {
     if (live === undefined || this.#state.name !== 'live') return;
     const { parts, onOverload } = this.#options;
     const nowMs = parts.clock.nowMs();
-    const heardUs = this.#feed.statistics().lastTagUs;
+    const { heardUs } = this.#feed.statistics();
     // While the pipe is full the publisher is held up by us: what it would have sent by now is owed.
     const heardMs = heardUs === undefined ? undefined : parts.clock.utcMsOf(heardUs);
     const owedMs = this.#isFull ? nowMs : heardMs;
@@ -335,10 +335,7 @@ export class Worker {
         parts.metrics.fragments.inc({ channel, track });
         if (this.#live?.run === run) this.#tell({ kind: 'chunk-out' });
         const outcome = run.onFragment(track, fragment);
-        const pictureMs = run.lastPictureMs(track);
-        const parsedMs = parts.clock.nowMs();
-        if (pictureMs !== undefined)
-          observeStages(parts, pictureMs, { encoded: beganMs ?? parsedMs, parsed: parsedMs });
+        observeChunk(parts, run.lastPictureMs(track), beganMs);
         if (outcome.kind === 'dropped') parts.metrics.fragmentsDropped.inc({ channel, reason: outcome.reason });
         if (outcome.kind === 'media') onMedia();
       },
