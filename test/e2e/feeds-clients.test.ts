@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 import { AUDIO, amf0, COMMAND, RtmpClient, VIDEO } from '../fakes/rtmp-client.ts';
-import { channelsYaml, type FlvTag, lookAt, makeClip, sendTags, setChunkSize } from '../rig/feeds.ts';
+import { channelsYaml, lookAt, makeClip, sendTags } from '../rig/feeds.ts';
+import { type FlvTag, setChunkSize } from '../rig/flv-file.ts';
 import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 import { metricOf } from './service-client.ts';
 

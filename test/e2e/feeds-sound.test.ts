@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { AUDIO, VIDEO } from '../fakes/rtmp-client.ts';
-import { channelsYaml, type FlvTag, isHeader, isKeyframe, lookAt, makeClip, pushTags } from '../rig/feeds.ts';
+import { channelsYaml, lookAt, makeClip, pushTags } from '../rig/feeds.ts';
+import { type FlvTag, isHeader, isKeyframe } from '../rig/flv-file.ts';
 import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 import { viewerOf } from './service-client.ts';
 

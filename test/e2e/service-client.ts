@@ -37,7 +37,7 @@ export interface Viewer {
   periods(file?: string): Promise<ListedPeriod[]>;
 }
 
-export function viewerOf(service: TestService, channel = 'match'): Viewer {
+export function viewerOf(service: Pick<TestService, 'ports'>, channel = 'match'): Viewer {
   const get: Viewer['get'] = (path, headers = {}, method = 'GET') =>
     ask(service.ports.http, `/live/${channel}/${path}`, headers, method);
   const text = async (path: string): Promise<string> => {

@@ -8,17 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { viewerOf } from '../e2e/service-client.ts';
-import { RtmpClient, SET_CHUNK_SIZE, VIDEO } from '../fakes/rtmp-client.ts';
+import { RtmpClient, VIDEO } from '../fakes/rtmp-client.ts';
+import { type FlvTag, readFlv, setChunkSize } from './flv-file.ts';
 import { FFMPEG, type TestService } from './service.ts';
 
 /** The service under test runs in this process: nothing may block it. */
 const run = promisify(execFile);
-
-export interface FlvTag {
-  readonly type: number;
-  readonly stamp: number;
-  readonly body: Buffer;
-}
 
 export interface ClipOptions {
   readonly seconds?: number;
@@ -57,22 +52,6 @@ export async function makeClip(folder: string, name: string, options: ClipOption
   return readFlv(readFileSync(file));
 }
 
-/** FLV 10.1, E.3 and E.4.1. */
-function readFlv(bytes: Buffer): FlvTag[] {
-  const tags: FlvTag[] = [];
-  for (let at = 13; at + 11 <= bytes.length; ) {
-    const length = bytes.readUIntBE(at + 1, 3);
-    const stamp = bytes.readUIntBE(at + 4, 3) + (bytes[at + 7] ?? 0) * 2 ** 24;
-    tags.push({ type: bytes[at] ?? 0, stamp, body: bytes.subarray(at + 11, at + 11 + length) });
-    at += 11 + length + 4;
-  }
-  return tags;
-}
-
-export const isHeader = ({ type, body }: FlvTag): boolean =>
-  type === VIDEO ? body[1] === 0 : (body[0] ?? 0) >> 4 === 10 && body[1] === 0;
-export const isKeyframe = ({ type, body }: FlvTag): boolean => type === VIDEO && (body[0] ?? 0) >> 4 === 1;
-
 export interface TagPush {
   readonly client: RtmpClient;
   /** Resolves when all tags are sent or the push was stopped. */
@@ -110,14 +89,6 @@ export async function pushTags(port: number, streamName: string, tags: readonly 
   return sendTags(client, tags);
 }
 
-/** RTMP 5.4.1: what is sent after it is cut anew. */
-export function setChunkSize(client: RtmpClient, bytes: number): void {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(bytes);
-  client.send(SET_CHUNK_SIZE, payload, 0, 2);
-  client.chunkSize = bytes;
-}
-
 export interface Look {
   readonly frames: number;
   /** Share of the frames that differ from the one before. */
@@ -130,7 +101,12 @@ export interface Look {
 }
 
 /** Decodes the newest `count` Segments of the 180p rung and of the sound. */
-export async function lookAt(service: TestService, channel: string, folder: string, count = 3): Promise<Look> {
+export async function lookAt(
+  service: Pick<TestService, 'ports'>,
+  channel: string,
+  folder: string,
+  count = 3,
+): Promise<Look> {
   const [picture, sound] = await Promise.all(
     ['180p', 'audio'].map((track) => takeNewest(service, channel, track, folder, count)),
   );
@@ -182,7 +158,13 @@ async function decode(file: string, options: readonly string[]): Promise<Buffer>
   return (await run(FFMPEG, args, { maxBuffer: 2 ** 27, encoding: 'buffer' })).stdout;
 }
 
-async function takeNewest(service: TestService, channel: string, track: string, folder: string, count: number) {
+async function takeNewest(
+  service: Pick<TestService, 'ports'>,
+  channel: string,
+  track: string,
+  folder: string,
+  count: number,
+) {
   const viewer = viewerOf(service, channel);
   const { segments } = await viewer.playlist(track);
   const newest = segments.slice(-count);
