@@ -1,5 +1,5 @@
 /**
- * The Anchor of one publish: media time (UTC ms) = stamp + offset.
+ * The Anchor of one publish: media time (UTC ms) = stamp + offset; sound may have an origin of its own (`shiftMsOf`).
  * Pure: arrivals come as arguments. Provisional by the first tag; after 2 s the target is the smallest (arrival - stamp)
  * seen, later the smallest of each 10 s, which is what the encoder's clock does against ours.
  * Invariant: between jumps the offset is slewed, at most 200 ppm of the time gone by, and never stepped.
@@ -12,6 +12,12 @@ const FORWARD_JUMP_MS = 1_500;
 const BACKWARD_JUMP_MS = 1_000;
 /** After a jump, tags of the other kind may still come on the old base for so long. */
 const STALE_MS = 2_000;
+/** Sound that jumped alone for so long, while pictures go on, has another origin. */
+const APART_MS = 1_000;
+/** A first tag this far from where it arrives is of another origin; backlogs of encoders are shorter. */
+const FOREIGN_MS = 5_000;
+/** FLV 10.1, E.4.1: TagType of video. The picture leads: keyframes are where anything can begin. */
+const VIDEO = 9;
 
 export type Anchored =
   | { readonly kind: 'media'; readonly mediaMs: number }
@@ -32,29 +38,72 @@ export class Anchor {
   #stamps = new Map<number, number>();
   #oldStamps = new Map<number, number>();
   #staleUntilMs = Number.NEGATIVE_INFINITY;
+  /** What is added to stamps of a kind, since its origin is not that of the others. */
+  readonly #shifts = new Map<number, number>();
+  #lastVideoMs = Number.NEGATIVE_INFINITY;
+  /** When sound began to be apart from pictures that go on. */
+  #apartSinceMs: number | undefined;
 
   /** Media time minus stamp, in ms; undefined before the first tag. */
   get offsetMs(): number | undefined {
     return this.#offsetMs;
   }
 
+  /** What to add to a kind's stamps to have all kinds on one origin. */
+  shiftMsOf(track: number): number {
+    return this.#shifts.get(track) ?? 0;
+  }
+
   /** `track` is the tag's kind, `stampMs` unwrapped, `arrivalMs` UTC of the socket read. */
   place(track: number, stampMs: number, arrivalMs: number): Anchored {
+    if (track === VIDEO) this.#lastVideoMs = arrivalMs;
     const offsetMs = this.#offsetMs;
     if (offsetMs === undefined) {
       this.#begin(track, stampMs, arrivalMs);
       return { kind: 'media', mediaMs: this.#media(stampMs) };
     }
-    if (this.#isJump(track, stampMs, arrivalMs, offsetMs)) {
-      const before = this.#oldStamps.get(track);
-      if (arrivalMs < this.#staleUntilMs && before !== undefined && Math.abs(stampMs - before) < BACKWARD_JUMP_MS)
-        return { kind: 'stale' };
-      this.#oldStamps = this.#stamps;
-      this.#staleUntilMs = arrivalMs + STALE_MS;
-      this.#stamps = new Map();
-      this.#begin(track, stampMs, arrivalMs);
-      return { kind: 'jump', mediaMs: this.#media(stampMs) };
-    }
+    this.#noticeOrigin(track, stampMs, arrivalMs, offsetMs);
+    const common = stampMs + this.shiftMsOf(track);
+    // Time goes on while sound is apart: what jumped back comes to where it was, and is late there.
+    const isApart = track !== VIDEO && this.#apartSinceMs !== undefined;
+    const isFar = Math.abs(common + offsetMs - arrivalMs) > BACKWARD_JUMP_MS;
+    const isJump = (isApart && isFar) || this.#isJump(track, common, arrivalMs, offsetMs);
+    if (isApart && !isJump) this.#apartSinceMs = undefined;
+    if (isJump && track !== VIDEO && arrivalMs - this.#lastVideoMs < STALE_MS)
+      return this.#placeApart(track, stampMs, arrivalMs, offsetMs);
+    if (isJump) return this.#jump(track, common, arrivalMs);
+    return this.#go(track, common, arrivalMs);
+  }
+
+  /** The first tag of its kind may be of another origin: it is placed by its arrival. */
+  #noticeOrigin(track: number, stampMs: number, arrivalMs: number, offsetMs: number): void {
+    if (this.#stamps.has(track) || this.#oldStamps.has(track) || this.#shifts.has(track)) return;
+    const byMs = arrivalMs - offsetMs - stampMs;
+    if (Math.abs(byMs) > FOREIGN_MS) this.#shifts.set(track, byMs);
+  }
+
+  /** Sound jumped and pictures go on. Either they follow at once, or the sound is put back to them; neither begins a new base. */
+  #placeApart(track: number, stampMs: number, arrivalMs: number, offsetMs: number): Anchored {
+    this.#apartSinceMs ??= arrivalMs;
+    if (arrivalMs - this.#apartSinceMs < APART_MS) return { kind: 'stale' };
+    this.#apartSinceMs = undefined;
+    this.#shifts.set(track, arrivalMs - offsetMs - stampMs);
+    return this.#go(track, stampMs + this.shiftMsOf(track), arrivalMs);
+  }
+
+  #jump(track: number, stampMs: number, arrivalMs: number): Anchored {
+    const before = this.#oldStamps.get(track);
+    if (arrivalMs < this.#staleUntilMs && before !== undefined && Math.abs(stampMs - before) < BACKWARD_JUMP_MS)
+      return { kind: 'stale' };
+    this.#oldStamps = this.#stamps;
+    this.#staleUntilMs = arrivalMs + STALE_MS;
+    this.#stamps = new Map();
+    this.#apartSinceMs = undefined;
+    this.#begin(track, stampMs, arrivalMs);
+    return { kind: 'jump', mediaMs: this.#media(stampMs) };
+  }
+
+  #go(track: number, stampMs: number, arrivalMs: number): Anchored {
     this.#slew(arrivalMs);
     this.#observe(stampMs, arrivalMs);
     this.#stamps.set(track, stampMs);

@@ -244,9 +244,10 @@ export class PublishFeed implements Feed {
   }
 
   #takeMedia(frame: MediaFrame, { keyframe, compositionMs }: typeof NO_PICTURE): void {
-    const stampMs = this.#unwrapper.unwrap(frame.stamp);
+    const ownStampMs = this.#unwrapper.unwrap(frame.stamp);
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
-    const placed = this.#anchor.place(frame.kind, stampMs, arrivalMs);
+    const placed = this.#anchor.place(frame.kind, ownStampMs, arrivalMs);
+    const stampMs = ownStampMs + this.#anchor.shiftMsOf(frame.kind);
     if (placed.kind === 'stale') return;
     if (placed.kind === 'jump') this.#newBase();
     const { mediaMs } = placed;

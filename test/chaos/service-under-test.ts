@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ChannelStatus } from '../../src/channel/view.ts';
-import { FFMPEG, ROOT, TINY_LADDER, waitFor } from '../rig/service.ts';
+import { ROOT, TINY_LADDER, waitFor } from '../rig/service.ts';
 
 export interface ServicePorts {
   readonly http: number;
@@ -56,8 +56,7 @@ export class ServiceUnderTest {
     writeFileSync(config, JSON.stringify({ channels: Object.fromEntries(settings) }));
     const free = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
     const args = ['dist/main.js', 'serve', '--json', '--config', config, '--data', 'none', ...free];
-    const env = { ...process.env, FFMPEG_PATH: FFMPEG };
-    const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     const errors: LogLine[] = [];
     createInterface({ input: child.stderr }).on('line', (text) => {
       const line = logLine(text);

@@ -172,4 +172,60 @@ describe('Anchor', () => {
     expect(jumped.kind).toBe('jump');
     if (jumped.kind === 'jump') expect(jumped.mediaMs).toBeGreaterThanOrEqual(newest);
   });
+
+  describe('picture and sound from different origins', () => {
+    /** 30 s of both, interleaved as they arrive; `stampOf` says what the publisher writes. */
+    function play(stampOf: (track: number, ms: number) => number) {
+      const anchor = new Anchor();
+      const placed: { track: number; ms: number; kind: string; mediaMs: number }[] = [];
+      for (let ms = 0; ms < 30_000; ms += 20) {
+        for (const track of ms % 40 === 0 ? [VIDEO, AUDIO] : [AUDIO]) {
+          const one = anchor.place(track, stampOf(track, ms), START_MS + ms);
+          placed.push({ track, ms, kind: one.kind, mediaMs: one.kind === 'stale' ? Number.NaN : one.mediaMs });
+        }
+      }
+      return placed;
+    }
+    const media = (placed: ReturnType<typeof play>, track: number) =>
+      placed.filter((one) => one.track === track && one.kind === 'media');
+
+    it.each([3_600_000, -3_600_000, 20_000])(
+      'sound %d ms from the picture from the start on: no jump, nothing lost',
+      (by) => {
+        const placed = play((track, ms) => 10_000_000 + ms + (track === AUDIO ? by : 0));
+        expect(new Set(placed.map(({ kind }) => kind))).toEqual(new Set(['media']));
+        for (const { ms, mediaMs } of placed) expect(Math.abs(mediaMs - START_MS - ms)).toBeLessThan(1);
+      },
+    );
+
+    it.each([30_000, -30_000, 5_000, -2_000])(
+      'sound that jumps by %d ms alone is put back where the picture is after a second, and the picture goes on',
+      (by) => {
+        const placed = play((track, ms) => 100_000 + ms + (track === AUDIO && ms >= 10_000 ? by : 0));
+        expect(placed.filter(({ kind }) => kind === 'jump')).toEqual([]);
+        expect(media(placed, VIDEO)).toHaveLength(750);
+        expect(media(placed, AUDIO).length).toBeGreaterThan(1_500 - 52);
+        for (const { ms, mediaMs } of placed.filter(({ kind }) => kind === 'media'))
+          expect(Math.abs(mediaMs - START_MS - ms)).toBeLessThan(1);
+      },
+    );
+
+    it.each([30_000, -30_000])(
+      'a picture that jumps by %d ms alone is one jump, and the sound follows within 1.1 s',
+      (by) => {
+        const placed = play((track, ms) => 100_000 + ms + (track === VIDEO && ms >= 10_000 ? by : 0));
+        expect(placed.filter(({ kind }) => kind === 'jump')).toHaveLength(1);
+        expect(media(placed, VIDEO)).toHaveLength(749);
+        expect(media(placed, AUDIO).length).toBeGreaterThan(1_500 - 56);
+      },
+    );
+
+    it('all that jumps together is one jump, whichever comes first', () => {
+      for (const first of [VIDEO, AUDIO]) {
+        const placed = play((track, ms) => 100_000 + ms + (ms >= 10_000 + (track === first ? 0 : 60) ? 60_000 : 0));
+        expect(placed.filter(({ kind }) => kind === 'jump')).toHaveLength(1);
+        expect(placed.filter(({ kind }) => kind === 'stale').length).toBeLessThan(5);
+      }
+    });
+  });
 });
