@@ -64,12 +64,10 @@ export class Anchor {
     }
     this.#noticeOrigin(track, stampMs, arrivalMs, offsetMs);
     const common = stampMs + this.shiftMsOf(track);
-    // Time goes on while sound is apart: what jumped back comes to where it was, and is late there.
-    const isApart = track !== VIDEO && this.#apartSinceMs !== undefined;
-    const isFar = Math.abs(common + offsetMs - arrivalMs) > BACKWARD_JUMP_MS;
-    const isJump = (isApart && isFar) || this.#isJump(track, common, arrivalMs, offsetMs);
-    if (isApart && !isJump) this.#apartSinceMs = undefined;
-    if (isJump && track !== VIDEO && arrivalMs - this.#lastVideoMs < STALE_MS)
+    const isJump =
+      this.#isJump(track, common, arrivalMs, offsetMs) || this.#isSoundAside(track, common, arrivalMs, offsetMs);
+    if (track !== VIDEO && !isJump) this.#apartSinceMs = undefined;
+    if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs))
       return this.#placeApart(track, stampMs, arrivalMs, offsetMs);
     if (isJump) return this.#jump(track, common, arrivalMs);
     return this.#go(track, common, arrivalMs);
@@ -80,6 +78,21 @@ export class Anchor {
     if (this.#stamps.has(track) || this.#oldStamps.has(track) || this.#shifts.has(track)) return;
     const byMs = arrivalMs - offsetMs - stampMs;
     if (Math.abs(byMs) > FOREIGN_MS) this.#shifts.set(track, byMs);
+  }
+
+  /**
+   * Beside a picture that goes on, sound is held to the same second both ways: what was put back to the picture must not stay
+   * away from it when its stamps are set right. Time goes on while it is apart: what jumped back comes to where it was, too late.
+   */
+  #isSoundAside(track: number, stampMs: number, arrivalMs: number, offsetMs: number): boolean {
+    if (track === VIDEO || !this.#isVideoAlive(arrivalMs)) return false;
+    const aheadMs = stampMs + offsetMs - arrivalMs;
+    if (this.#apartSinceMs !== undefined) return Math.abs(aheadMs) > BACKWARD_JUMP_MS;
+    return aheadMs > BACKWARD_JUMP_MS && stampMs - (this.#stamps.get(track) ?? stampMs) > BACKWARD_JUMP_MS;
+  }
+
+  #isVideoAlive(arrivalMs: number): boolean {
+    return arrivalMs - this.#lastVideoMs < STALE_MS;
   }
 
   /** Sound jumped and pictures go on. Either they follow at once, or the sound is put back to them; neither begins a new base. */

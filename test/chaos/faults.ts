@@ -39,7 +39,7 @@ export async function inject(lane: string, fault: Fault, stage: Stage): Promise<
     case 'sound-shift':
       publisher.tell({ kind: 'shift', what: 'audio', byMs: fault.byMs });
       // A mixer that is set right again: with the sound apart for good nothing could be in sync.
-      await sleep(6_000);
+      await sleep(fault.forMs);
       publisher.tell({ kind: 'shift', what: 'audio', byMs: -fault.byMs });
       return {};
     case 'track-away':

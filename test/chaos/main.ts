@@ -12,6 +12,7 @@ import { lastsMs, readSchedule } from './schedule.ts';
 /** After the last fault of a replay: what it takes to be live again and looked at. */
 const CALM_MS = 14_000;
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },

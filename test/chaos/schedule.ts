@@ -11,7 +11,7 @@ export type Fault =
   | { readonly kind: 'worker-kill' }
   | { readonly kind: 'worker-stop' }
   | { readonly kind: 'stamps-shift'; readonly byMs: number }
-  | { readonly kind: 'sound-shift'; readonly byMs: number }
+  | { readonly kind: 'sound-shift'; readonly byMs: number; readonly forMs: number }
   | { readonly kind: 'track-away'; readonly track: 'audio' | 'video'; readonly forMs: number }
   | { readonly kind: 'other-picture'; readonly clip: string }
   | { readonly kind: 'rtmp-child-kill' };
@@ -58,7 +58,7 @@ const TABLE: readonly ((pick: Pick, clips: readonly string[]) => Fault)[] = [
   () => ({ kind: 'worker-stop' }),
   (pick) => ({ kind: 'stamps-shift', byMs: pick(700, 2_000, 60_000, 3_600_000) }),
   (pick) => ({ kind: 'stamps-shift', byMs: -pick(700, 2_000, 60_000, 3_600_000) }),
-  (pick) => ({ kind: 'sound-shift', byMs: pick(-30_000, -1_200, 1_200, 30_000) }),
+  (pick) => ({ kind: 'sound-shift', byMs: pick(-30_000, -1_200, 1_200, 30_000), forMs: 6_000 }),
   (pick) => ({ kind: 'track-away', track: pick('audio', 'video'), forMs: 10_000 }),
   (pick, clips) => ({ kind: 'other-picture', clip: pick(...clips) }),
 ];
@@ -66,8 +66,7 @@ const TABLE: readonly ((pick: Pick, clips: readonly string[]) => Fault)[] = [
 /** How long the fault itself goes on; what the service does about it comes on top. */
 export function lastsMs(fault: Fault): number {
   if (fault.kind === 'publisher-kill') return fault.backAfterMs;
-  if (fault.kind === 'publisher-stop' || fault.kind === 'track-away') return fault.forMs;
-  return 0;
+  return 'forMs' in fault ? fault.forMs : 0;
 }
 
 export function planFaults({ seed, lengthMs, channels, clips }: ScheduleOptions): readonly ScheduledFault[] {

@@ -57,6 +57,9 @@ export class ServiceUnderTest {
     const free = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
     const args = ['dist/main.js', 'serve', '--json', '--config', config, '--data', 'none', ...free];
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     const errors: LogLine[] = [];
     createInterface({ input: child.stderr }).on('line', (text) => {
       const line = logLine(text);

@@ -220,6 +220,17 @@ describe('Anchor', () => {
       },
     );
 
+    it.each([1_200, -1_200])(
+      'sound that is moved by %d ms for a while and set right again is beside the picture afterwards',
+      (by) => {
+        const placed = play((track, ms) => 100_000 + ms + (track === AUDIO && ms >= 10_000 && ms < 16_000 ? by : 0));
+        expect(placed.filter(({ kind }) => kind === 'jump')).toEqual([]);
+        const after = media(placed, AUDIO).filter(({ ms }) => ms > 17_200);
+        expect(after.length).toBeGreaterThan(600);
+        for (const { ms, mediaMs } of after) expect(Math.abs(mediaMs - START_MS - ms)).toBeLessThan(1);
+      },
+    );
+
     it('all that jumps together is one jump, whichever comes first', () => {
       for (const first of [VIDEO, AUDIO]) {
         const placed = play((track, ms) => 100_000 + ms + (ms >= 10_000 + (track === first ? 0 : 60) ? 60_000 : 0));

@@ -1,0 +1,79 @@
+/**
+ * The fault matrix as viewers see it: real players, one at a time, on a channel of each latency, while the publisher goes and comes
+ * back. A stall is a `waiting` of the element after it has begun to play. What is in range of a test without a browser is in test/e2e.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Publisher } from '../chaos/publisher.ts';
+import { makeClip } from '../rig/feeds.ts';
+import { openTheatre, type PlayerName, type Theatre } from '../rig/players.ts';
+import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
+
+const PLAYERS: readonly PlayerName[] = ['hls.js', 'dash.js', 'shaka-hls', 'shaka-dash'];
+const CHANNELS = ['normal', 'low'] as const;
+type ChannelId = (typeof CHANNELS)[number];
+/** After the fault: long enough that whatever it does to a buffer of some seconds is seen. */
+const AFTER_MS = 12_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'faults-players-'));
+const publishers = new Map<ChannelId, Publisher>();
+let service: TestService;
+let theatre: Theatre;
+
+beforeAll(async () => {
+  await makeClip(folder, 'plain', { seconds: 16.5 });
+  const lines = CHANNELS.map((id) => `  ${id}: { ladder: ${TINY_LADDER}, keys: { a: ${KEY}-${id} }, latency: ${id} }`);
+  const config = join(folder, 'settings.yaml');
+  writeFileSync(config, ['channels:', ...lines, ''].join('\n'));
+  service = await startTestService({ config });
+  for (const id of CHANNELS) {
+    const streamName = `${id}?key=${KEY}-${id}`;
+    const publisher = new Publisher({ port: service.ports.rtmp, streamName, clip: join(folder, 'plain.flv') });
+    publishers.set(id, publisher);
+    await publisher.start();
+    await waitLive(service, id);
+  }
+  theatre = await openTheatre();
+});
+afterAll(async () => {
+  await theatre?.close();
+  for (const publisher of publishers.values()) await publisher.end();
+  await service?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Stalls of one player while `act` is done to a channel, and afterwards. */
+async function watch(player: PlayerName, channel: ChannelId, act: () => Promise<unknown>) {
+  const file = player === 'dash.js' || player === 'shaka-dash' ? 'manifest.mpd' : 'master.m3u8';
+  const screen = await theatre.open(player, `http://127.0.0.1:${service.ports.http}/live/${channel}/${file}`);
+  try {
+    await waitFor(`${player} plays`, async () => (await screen.watched()).frames > 90, 30_000);
+    await sleep(5_000);
+    await screen.reset();
+    await act();
+    await sleep(AFTER_MS);
+    const { waiting, errors, frames, latencySeconds } = await screen.watched();
+    const fatal = errors.filter((error) => error.startsWith('fatal') || error.startsWith('shaka 2'));
+    console.log(`${player} on ${channel}: ${waiting} stalls, ${frames} frames, ${latencySeconds.toFixed(1)} s`, errors);
+    return { waiting, fatal };
+  } finally {
+    await screen.close();
+  }
+}
+
+describe.each(CHANNELS)('latency %s', (channel) => {
+  const kill = (ms: number) => () => publishers.get(channel)?.killFor(ms) ?? Promise.resolve();
+  describe.each(PLAYERS)('%s', (player) => {
+    test.each([500, 5_000, 60_000])('does not stall when the publisher is gone for %d ms', async (ms) => {
+      expect(await watch(player, channel, kill(ms))).toEqual({ waiting: 0, fatal: [] });
+    });
+
+    test('does not stall when the encoder is killed', async () => {
+      const act = async () => process.kill(service.directory.get(channel)?.status().encoder?.pid ?? 0, 'SIGKILL');
+      expect(await watch(player, channel, act)).toEqual({ waiting: 0, fatal: [] });
+    });
+  });
+});
