@@ -297,7 +297,7 @@ export class Channel implements ChannelView {
   }
 
   #lastHeardMs(): number | undefined {
-    const us = this.#feed?.statistics().lastTagUs;
+    const us = this.#feed?.statistics().heardUs;
     return us === undefined ? undefined : this.#parts.clock.utcMsOf(us);
   }
 

@@ -41,8 +41,8 @@ export class Anchor {
   /** What is added to stamps of a kind, since its origin is not that of the others. */
   readonly #shifts = new Map<number, number>();
   #lastVideoMs = Number.NEGATIVE_INFINITY;
-  /** When sound began to be apart from pictures that go on. */
-  #apartSinceMs: number | undefined;
+  /** When sound began to be apart from pictures that go on, and its smallest delay since then. */
+  #apart: { readonly sinceMs: number; readonly minimumMs: number } | undefined;
 
   /** Media time minus stamp, in ms; undefined before the first tag. */
   get offsetMs(): number | undefined {
@@ -66,9 +66,8 @@ export class Anchor {
     const common = stampMs + this.shiftMsOf(track);
     const isJump =
       this.#isJump(track, common, arrivalMs, offsetMs) || this.#isSoundAside(track, common, arrivalMs, offsetMs);
-    if (track !== VIDEO && !isJump) this.#apartSinceMs = undefined;
-    if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs))
-      return this.#placeApart(track, stampMs, arrivalMs, offsetMs);
+    if (track !== VIDEO && !isJump) this.#apart = undefined;
+    if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs)) return this.#placeApart(track, stampMs, arrivalMs);
     if (isJump) return this.#jump(track, common, arrivalMs);
     return this.#go(track, common, arrivalMs);
   }
@@ -87,7 +86,7 @@ export class Anchor {
   #isSoundAside(track: number, stampMs: number, arrivalMs: number, offsetMs: number): boolean {
     if (track === VIDEO || !this.#isVideoAlive(arrivalMs)) return false;
     const aheadMs = stampMs + offsetMs - arrivalMs;
-    if (this.#apartSinceMs !== undefined) return Math.abs(aheadMs) > BACKWARD_JUMP_MS;
+    if (this.#apart !== undefined) return Math.abs(aheadMs) > BACKWARD_JUMP_MS;
     return aheadMs > BACKWARD_JUMP_MS && stampMs - (this.#stamps.get(track) ?? stampMs) > BACKWARD_JUMP_MS;
   }
 
@@ -96,11 +95,15 @@ export class Anchor {
   }
 
   /** Sound jumped and pictures go on. Either they follow at once, or the sound is put back to them; neither begins a new base. */
-  #placeApart(track: number, stampMs: number, arrivalMs: number, offsetMs: number): Anchored {
-    this.#apartSinceMs ??= arrivalMs;
-    if (arrivalMs - this.#apartSinceMs < APART_MS) return { kind: 'stale' };
-    this.#apartSinceMs = undefined;
-    this.#shifts.set(track, arrivalMs - offsetMs - stampMs);
+  #placeApart(track: number, stampMs: number, arrivalMs: number): Anchored {
+    const { sinceMs = arrivalMs, minimumMs = Number.POSITIVE_INFINITY } = this.#apart ?? {};
+    const apart = { sinceMs, minimumMs: Math.min(minimumMs, arrivalMs - stampMs) };
+    this.#apart = apart;
+    if (arrivalMs - sinceMs < APART_MS) return { kind: 'stale' };
+    this.#apart = undefined;
+    // Both came over the same network: their smallest delays are the same.
+    const smallestMs = Math.min(this.#windowMinimumMs, this.#targetMs ?? Number.POSITIVE_INFINITY);
+    this.#shifts.set(track, apart.minimumMs - smallestMs);
     return this.#go(track, stampMs + this.shiftMsOf(track), arrivalMs);
   }
 
@@ -111,7 +114,7 @@ export class Anchor {
     this.#oldStamps = this.#stamps;
     this.#staleUntilMs = arrivalMs + STALE_MS;
     this.#stamps = new Map();
-    this.#apartSinceMs = undefined;
+    this.#apart = undefined;
     this.#begin(track, stampMs, arrivalMs);
     return { kind: 'jump', mediaMs: this.#media(stampMs) };
   }

@@ -71,7 +71,8 @@ export class PublishFeed implements Feed {
   #keyframes: SourceKeyframe[] = [];
   #newestMediaMs = 0;
   #counts = { video: 0, audio: 0, bytes: 0 };
-  #lastTagUs: number | undefined;
+  /** Arrival of the newest tag of each kind. */
+  readonly #heardUs = new Map<number, number>();
   #warned = new Set<string>();
 
   constructor(identity: PublishIdentity, ports: FeedPorts) {
@@ -142,10 +143,19 @@ export class PublishFeed implements Feed {
       videoTags: this.#counts.video,
       audioTags: this.#counts.audio,
       bytes: this.#counts.bytes,
-      lastTagUs: this.#lastTagUs,
+      heardUs: this.#heardUntilUs(),
       keyframeIntervalMs: this.#keyframeIntervalMs,
       ringBytes: this.#ring.bytes,
     };
+  }
+
+  /** A track that is away is not waited for because the other goes on. */
+  #heardUntilUs(): number | undefined {
+    const { video, audio } = this.#source ?? {};
+    const awaited = [...(video === undefined ? [] : [VIDEO]), ...(audio === undefined ? [] : [AUDIO])];
+    const heard = (awaited.length === 0 ? [VIDEO, AUDIO] : awaited).flatMap((kind) => this.#heardUs.get(kind) ?? []);
+    if (heard.length === 0) return undefined;
+    return awaited.length === 0 ? Math.max(...heard) : Math.min(...heard);
   }
 
   close(reason: string): void {
@@ -167,7 +177,7 @@ export class PublishFeed implements Feed {
     if (this.#end !== undefined) return;
     const frame = { ...received, body: legacyBody(received.kind, received.body) };
     this.#counts.bytes += frame.body.length;
-    this.#lastTagUs = frame.arrivalUs;
+    if (frame.kind === VIDEO || frame.kind === AUDIO) this.#heardUs.set(frame.kind, frame.arrivalUs);
     const content = readTagContent(frame.kind, frame.body);
     if (frame.kind === VIDEO) this.#counts.video++;
     if (frame.kind === AUDIO) this.#counts.audio++;

@@ -95,8 +95,8 @@ export interface FeedStatistics {
   readonly videoTags: number;
   readonly audioTags: number;
   readonly bytes: number;
-  /** monotonic us of the last tag's arrival. */
-  readonly lastTagUs: number | undefined;
+  /** monotonic us until which every track of the source came: of the one that is away, its newest arrival. */
+  readonly heardUs: number | undefined;
   readonly keyframeIntervalMs: number | undefined;
   readonly ringBytes: number;
 }

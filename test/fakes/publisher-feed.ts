@@ -33,7 +33,7 @@ export class PublisherFeed implements Feed {
   standing: readonly Advice[] = [];
   topRung: TopRung | undefined;
   /** Arrival of the last tag, monotonic us; undefined: nothing came. */
-  lastTagUs: number | undefined;
+  heardUs: number | undefined;
   adviceListener: AdviceListener | undefined;
   protected listener: FeedListener | undefined;
 
@@ -110,8 +110,8 @@ export class PublisherFeed implements Feed {
   }
 
   statistics(): ReturnType<Feed['statistics']> {
-    const { lastTagUs } = this;
-    return { videoTags: 0, audioTags: 0, bytes: 0, lastTagUs, keyframeIntervalMs: undefined, ringBytes: 0 };
+    const { heardUs } = this;
+    return { videoTags: 0, audioTags: 0, bytes: 0, heardUs, keyframeIntervalMs: undefined, ringBytes: 0 };
   }
 
   advice(): readonly Advice[] {

@@ -175,12 +175,12 @@ describe('Anchor', () => {
 
   describe('picture and sound from different origins', () => {
     /** 30 s of both, interleaved as they arrive; `stampOf` says what the publisher writes. */
-    function play(stampOf: (track: number, ms: number) => number) {
+    function play(stampOf: (track: number, ms: number) => number, delayOf: (ms: number) => number = () => 0) {
       const anchor = new Anchor();
       const placed: { track: number; ms: number; kind: string; mediaMs: number }[] = [];
       for (let ms = 0; ms < 30_000; ms += 20) {
         for (const track of ms % 40 === 0 ? [VIDEO, AUDIO] : [AUDIO]) {
-          const one = anchor.place(track, stampOf(track, ms), START_MS + ms);
+          const one = anchor.place(track, stampOf(track, ms), START_MS + ms + delayOf(ms));
           placed.push({ track, ms, kind: one.kind, mediaMs: one.kind === 'stale' ? Number.NaN : one.mediaMs });
         }
       }

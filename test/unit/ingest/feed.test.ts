@@ -277,7 +277,7 @@ describe('PublishFeed', () => {
       videoTags: 106,
       audioTags: 106,
       keyframeIntervalMs: 1000,
-      lastTagUs: 2_081_000,
+      heardUs: 2_080_000,
     });
     expect(statistics.ringBytes).toBeGreaterThan(1000);
   });
@@ -297,6 +297,14 @@ describe('PublishFeed', () => {
     publisher.play(5_200, 12_000);
     expect(told.slice(2)).toEqual(['over']);
     expect(publisher.feed.advice()).toEqual([]);
+  });
+
+  it('was heard until the track that is away was: the other one going on is nothing to wait for', () => {
+    const publisher = new Publisher().start().play(0, 2_100);
+    for (let ms = 2_100; ms < 4_000; ms += 20) publisher.tag(VIDEO, hex('2701000000 01'), ms);
+    expect(publisher.feed.statistics().heardUs).toBe(2_081_000);
+    publisher.tag(AUDIO, hex('af01 21'), 4_000);
+    expect(publisher.feed.statistics().heardUs).toBe(3_980_000);
   });
 
   it('hands composition times to its advisor, and forgets what it measured when the stamps jump', () => {
