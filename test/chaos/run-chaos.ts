@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookAt, makeClip, PLAIN_VIDEO } from '../rig/feeds.ts';
 import { waitFor } from '../rig/service.ts';
+import { APART_MS } from './fault-stage.ts';
 import { inject, type Stage } from './faults.ts';
 import { type LedgerFinding, MediaLedger } from './media-ledger.ts';
 import { Publisher } from './publisher.ts';
@@ -40,8 +41,6 @@ const CHANNELS: readonly ChannelUnderTest[] = [
 const CLIPS = ['other-size', 'other-rate', 'other-parameters', 'plain'];
 /** Faults that a service may name at level error: somebody killed or stopped its processes. */
 const EXPECTED_ERRORS = new Set(['ENCODER_EXITED', 'ENCODER_STALLED', 'RTMP_CHILD_EXITED']);
-/** src/README.md, Continuity: what one hears belongs to what one sees. */
-const APART_MS = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'chaos-'));
