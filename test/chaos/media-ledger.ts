@@ -24,6 +24,10 @@ interface Listed {
   mediaSequence: number;
   discontinuitySequence: number;
   target: string | undefined;
+  newest: number;
+  newestMs: number;
+  /** When the last answer was in. */
+  readMs: number;
   readonly lines: Map<number, string>;
 }
 
@@ -31,6 +35,13 @@ const MEDIA = /^\/live\/([^/]+)\/([^/]+)\/([^/]+)\/(?:(init-\w+)\.mp4|(\d+)(?:\.
 /** One AAC access unit (1024 samples of 48 kHz), and what rounding to the ticks of either side may add. */
 const APART_SECONDS = 1024 / 48_000 + 0.001;
 const KEPT_NUMBERS = 40;
+/**
+ * RFC 8216bis 6.2.2 says 1.5 target durations between two new Segments, 3 s; by D-122 a fault may exceed it by a second while a
+ * publisher's pictures are waited for. The rest is the reader's own delay on a busy machine.
+ */
+const ADVANCE_MS = 4_500;
+/** Between two slices nobody reads; a poller waits less. */
+const PAUSE_MS = 2_500;
 
 export class MediaLedger {
   readonly #digests = new Map<string, string>();
@@ -104,22 +115,33 @@ export class MediaLedger {
   }
 
   /** A media playlist as it was answered; delta updates are left out. */
-  takePlaylist(path: string, text: string): void {
+  takePlaylist(path: string, text: string, sentMs: number, nowMs: number): void {
     if (text.includes('#EXT-X-SKIP')) return;
     const tag = (name: string) => new RegExp(`^#EXT-X-${name}:(.*)$`, 'm').exec(text)?.[1];
     const mediaSequence = Number(tag('MEDIA-SEQUENCE'));
     const discontinuitySequence = Number(tag('DISCONTINUITY-SEQUENCE'));
     const known = this.#lists.get(path) ?? {
-      mediaSequence,
-      discontinuitySequence,
-      target: tag('TARGETDURATION'),
-      lines: new Map(),
+      ...{ mediaSequence, discontinuitySequence, target: tag('TARGETDURATION') },
+      ...{ newest: Number.NaN, newestMs: nowMs, readMs: nowMs, lines: new Map() },
     };
     this.#lists.set(path, known);
     if (tag('TARGETDURATION') !== known.target) this.#find('target', path, 'EXT-X-TARGETDURATION changed');
     this.#takeLines(path, mediaSequence, text, known);
+    this.#takeNewest(path, known, sentMs, nowMs);
+    known.readMs = nowMs;
     known.mediaSequence = Math.max(known.mediaSequence, mediaSequence);
     known.discontinuitySequence = Math.max(known.discontinuitySequence, discontinuitySequence);
+  }
+
+  #takeNewest(path: string, known: Listed, sentMs: number, nowMs: number): void {
+    const newest = Math.max(...known.lines.keys());
+    if (newest === known.newest) return;
+    const gapMs = Math.round(nowMs - known.newestMs);
+    const wasRead = sentMs - known.readMs < PAUSE_MS;
+    if (gapMs > ADVANCE_MS && wasRead)
+      this.#find('advance', `${path} ${newest}`, `no Segment after ${known.newest} for ${gapMs} ms`);
+    known.newest = newest;
+    known.newestMs = nowMs;
   }
 
   #takeLines(path: string, mediaSequence: number, text: string, known: Listed): void {

@@ -54,13 +54,14 @@ function enteredInto(ledger: MediaLedger, fetch: CheckFetch): CheckFetch {
   return async (request) => {
     const { pathname } = new URL(request.url);
     const before = newest.get(pathname);
+    const sentMs = performance.now();
     const answer = await fetch(request);
     if (request.method !== 'GET' || answer.status !== 200) return answer;
     if (/\.(m4s|mp4)$/.test(pathname)) ledger.takeMedia(pathname, answer.body);
     if (/\/media\.m3u8$/.test(pathname)) {
       const text = (answer.headers['content-encoding'] === 'gzip' ? gunzipSync(answer.body) : answer.body).toString();
       ledger.takeSequences(pathname, before, text);
-      ledger.takePlaylist(pathname, text);
+      ledger.takePlaylist(pathname, text, sentMs, performance.now());
       newest.set(pathname, text);
     }
     return answer;

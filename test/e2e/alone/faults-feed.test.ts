@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { APART_MS, FaultStage } from '../chaos/fault-stage.ts';
+import { APART_MS, FaultStage } from '../../chaos/fault-stage.ts';
 
 let stage: FaultStage;
 
