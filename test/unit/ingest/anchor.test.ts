@@ -231,6 +231,14 @@ describe('Anchor', () => {
       },
     );
 
+    it('sound is put back by its smallest delay, also when the last one is late', () => {
+      const jitter = (ms: number) => (ms >= 10_900 && ms < 11_200 ? 40 : 5 + ((ms * 7919) % 31));
+      const placed = play((track, ms) => 100_000 + ms + (track === AUDIO && ms >= 10_000 ? 30_000 : 0), jitter);
+      const both = [VIDEO, AUDIO].map((track) => media(placed, track).findLast(({ ms }) => ms % 40 === 0)!);
+      expect(both[0]!.ms).toBe(both[1]!.ms);
+      expect(Math.abs(both[0]!.mediaMs - both[1]!.mediaMs)).toBeLessThan(3);
+    });
+
     it('all that jumps together is one jump, whichever comes first', () => {
       for (const first of [VIDEO, AUDIO]) {
         const placed = play((track, ms) => 100_000 + ms + (ms >= 10_000 + (track === first ? 0 : 60) ? 60_000 : 0));
