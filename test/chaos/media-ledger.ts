@@ -50,6 +50,8 @@ export class MediaLedger {
   readonly #spans = new Map<string, Map<number, Span>>();
   /** By `CHANNEL/TRACK/GEN/NUMBER`: parts, by their ordinal. */
   readonly #parts = new Map<string, Map<number, Buffer>>();
+  /** Segments whose last parts may still be asked for: DASH takes them whole before HLS has the last part. */
+  readonly #wholes = new Map<string, Buffer>();
   readonly #lists = new Map<string, Listed>();
   readonly #findings = new Map<string, LedgerFinding>();
   joined = 0;
@@ -79,7 +81,8 @@ export class MediaLedger {
   #takePart(segment: string, ordinal: number, body: Buffer): void {
     const parts = this.#parts.get(segment) ?? new Map<number, Buffer>();
     this.#parts.set(segment, parts.set(ordinal, body));
-    if (this.#parts.size > KEPT_NUMBERS * 12) this.#parts.delete(this.#parts.keys().next().value ?? '');
+    this.#join(segment);
+    forgetOldest(this.#parts);
   }
 
   #takeSegment(place: string, number: number, body: Buffer): void {
@@ -94,24 +97,26 @@ export class MediaLedger {
     const { startTicks, durationTicks, timescale, worstGapTicks } = run;
     if (worstGapTicks !== 0) this.#find('tfdt', `${place}/${number}`, `a step of ${worstGapTicks} ticks inside`);
     this.#spans.set(place, spans.set(number, { startTicks, endTicks: startTicks + durationTicks, timescale, isVideo }));
-    this.#join(`${place}/${number}`, body);
+    this.#wholes.set(`${place}/${number}`, body);
+    this.#join(`${place}/${number}`);
+    forgetOldest(this.#wholes);
   }
 
-  #join(segment: string, body: Buffer): void {
-    const parts = this.#parts.get(segment);
-    if (parts === undefined) return;
-    this.#parts.delete(segment);
+  #join(segment: string): void {
+    const [parts, body] = [this.#parts.get(segment), this.#wholes.get(segment)];
+    if (parts === undefined || body === undefined) return;
     let at = 0;
     for (let ordinal = 0; parts.has(ordinal); ordinal++) {
       const part = parts.get(ordinal) ?? Buffer.alloc(0);
-      if (!part.equals(body.subarray(at, at + part.length))) {
+      if (!part.equals(body.subarray(at, at + part.length)))
         this.#find('parts', `${segment}.${ordinal}`, `the part is not what its Segment says at byte ${at}`);
-        return;
-      }
       at += part.length;
     }
-    if (at === body.length) this.joined++;
-    else if (at > body.length) this.#find('parts', segment, 'its parts are longer than itself');
+    if (at < body.length) return;
+    if (at > body.length) this.#find('parts', segment, 'its parts are longer than itself');
+    this.joined++;
+    this.#parts.delete(segment);
+    this.#wholes.delete(segment);
   }
 
   /** A media playlist as it was answered; delta updates are left out. */
@@ -209,4 +214,9 @@ export class MediaLedger {
     const key = `${rule} ${where}`;
     if (!this.#findings.has(key) && this.#findings.size < 500) this.#findings.set(key, { rule, where, message });
   }
+}
+
+function forgetOldest(held: Map<string, unknown>): void {
+  const oldest = held.keys().next();
+  if (held.size > KEPT_NUMBERS * 12 && !oldest.done) held.delete(oldest.value);
 }

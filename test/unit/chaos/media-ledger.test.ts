@@ -26,8 +26,11 @@ describe('the ledger', () => {
     const ledger = new MediaLedger();
     for (const number of [1, 2, 3]) {
       const parts = [segment(number * 6000), segment(number * 6000 + 3000)];
-      for (const [i, part] of parts.entries()) ledger.takeMedia(`${PLACE}/${number}.${i}.m4s`, part);
+      // The last part of the third is taken after its Segment.
+      const early = number === 3 ? parts.slice(0, 1) : parts;
+      for (const [i, part] of early.entries()) ledger.takeMedia(`${PLACE}/${number}.${i}.m4s`, part);
       for (let again = 0; again < 2; again++) ledger.takeMedia(`${PLACE}/${number}.m4s`, Buffer.concat(parts));
+      ledger.takeMedia(`${PLACE}/${number}.1.m4s`, segment(number * 6000 + 3000));
       ledger.takePlaylist(LIST, list(number, 3), number * 2000 - 1000, number * 2000);
     }
     ledger.takeSequences(LIST, list(1, 3), list(2, 3));
