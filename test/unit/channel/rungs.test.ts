@@ -200,7 +200,7 @@ describe('a rung whose wait is over', () => {
 /** Tags keep coming, nothing comes out, until this encoder is ended. */
 function fallBehind(it: ChannelWorld, feed: PublisherFeed, worker: ManualEncoder): void {
   for (let at = 0; at < 30_000 && worker.kills === 0; at += 100) {
-    feed.lastTagUs = it.clock.monotonicUs();
+    feed.heardUs = it.clock.monotonicUs();
     it.clock.advance(100);
     feed.starts = [it.nowMs - 6000, it.nowMs - 1000];
   }
@@ -238,7 +238,7 @@ describe('an encoder slower than its feed', () => {
 
   test('gets its rung back when it has kept up for 2 min', async () => {
     const { it, feed, next } = await slow();
-    feed.lastTagUs = undefined;
+    feed.heardUs = undefined;
     play(it, next, 118_000);
     expect(lastOf(it)).toBe(next);
     play(it, next, 4000);
