@@ -40,6 +40,8 @@ interface Lane {
 
 class PushedRun implements RunSource {
   readonly id: string;
+  /** A push has no begin of its own: it may bring any Segment. */
+  readonly origin = { index: 0, part: 0 };
   readonly delivers: ReadonlySet<string>;
   readonly segments = new Map<number, Map<string, AssembledSegment>>();
   /** Latency `normal`: Segments go on air whole. */

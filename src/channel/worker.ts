@@ -171,12 +171,10 @@ export class Worker {
     if (live === undefined || this.#state.name !== 'live') return;
     const { parts, onOverload } = this.#options;
     const nowMs = parts.clock.nowMs();
-    const { heardUs } = this.#feed.statistics();
     // While the pipe is full the publisher is held up by us: what it would have sent by now is owed.
-    const heardMs = heardUs === undefined ? undefined : parts.clock.utcMsOf(heardUs);
-    const owedMs = this.#isFull ? nowMs : heardMs;
-    if (owedMs === undefined) return;
-    const { verdict, lagMs } = live.health.look(nowMs, owedMs);
+    const owedUs = this.#isFull ? parts.clock.monotonicUs() : this.#feed.statistics().heardUs;
+    if (owedUs === undefined) return;
+    const { verdict, lagMs } = live.health.look(nowMs, parts.clock.utcMsOf(owedUs));
     parts.metrics.encoderLag.set({ channel: parts.settings.id }, lagMs / 1000);
     if (verdict.kind === 'overload') onOverload(verdict.lagMs);
     if (verdict.kind !== 'silent-rung') return;

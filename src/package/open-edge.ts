@@ -15,7 +15,7 @@ import {
   type Track,
 } from './model.ts';
 import type { Filler } from './period-plan.ts';
-import type { RunSource } from './run-source.ts';
+import { mayBring, type RunSource } from './run-source.ts';
 import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
 
 interface TrackEdge {
@@ -25,6 +25,9 @@ interface TrackEdge {
   readonly runs: (RunSource | undefined)[];
   record: SegmentRecord | undefined;
 }
+
+/** When what should have ended at endMs is replaced by slate; mayCome: a run may still bring it. */
+export type OverdueMs = (endMs: number, mayCome: boolean) => number;
 
 export class OpenEdge {
   readonly number: number;
@@ -47,9 +50,20 @@ export class OpenEdge {
     return Math.min(...this.#edges.map(({ parts }) => parts.length));
   }
 
-  /** Media time where the part ends that some Track lacks first. */
-  get nextEndMs(): number {
-    return this.#endMs(this.nextPart);
+  /** When the part becomes slate that some Track lacks first. */
+  deadlineMs(expected: readonly RunSource[], overdueMs: OverdueMs): number {
+    const open = this.#edges.filter(({ parts }) => parts.length < this.period.grid.partsPerSegment);
+    return Math.min(...open.map((edge) => overdueMs(this.#endMs(edge.parts.length), this.#mayCome(edge, expected))));
+  }
+
+  /** Some run may still bring this Track's next part. */
+  #mayCome({ track, parts, runs: past }: TrackEdge, expected: readonly RunSource[]): boolean {
+    return expected.some((run) => {
+      // Until its headers are there it may be anything.
+      if (run.plan() !== undefined && !serves(run, track)) return false;
+      const follows = track.kind === 'audio' || past.at(-1) === run;
+      return mayBring(run, this.index, parts.length, follows);
+    });
   }
 
   #endMs(part: number): number {
@@ -57,15 +71,22 @@ export class OpenEdge {
   }
 
   /**
-   * Publishes what has come, newest run first, and slate for what is overdue by its end. A run with other Tracks (a rung was left
-   * out, or is back) goes on with those that have this Period's CMAF header.
+   * Publishes what has come, newest run first, and slate for what is overdue at untilMs; `expected` are the runs that go on. A run with
+   * other Tracks (a rung was left out, or is back) goes on with those that have this Period's CMAF header.
    */
-  publish(runs: readonly RunSource[], isOverdue: (endMs: number) => boolean): TimelineEvent[] {
+  publish(
+    runs: readonly RunSource[],
+    expected: readonly RunSource[],
+    untilMs: number,
+    overdueMs: OverdueMs,
+  ): TimelineEvent[] {
     const own = runs.filter((run) => {
       const plan = run.plan();
       return plan !== undefined && sameGrid(this.period.grid, plan.grid);
     });
-    return this.#edges.flatMap((edge) => this.#publishTrack(edge, own, isOverdue));
+    return this.#edges.flatMap((edge) =>
+      this.#publishTrack(edge, own, (endMs) => untilMs >= overdueMs(endMs, this.#mayCome(edge, expected))),
+    );
   }
 
   #publishTrack(edge: TrackEdge, runs: readonly RunSource[], isOverdue: (endMs: number) => boolean): TimelineEvent[] {

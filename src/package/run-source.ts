@@ -5,9 +5,12 @@
 import { startMsOf } from './grid.ts';
 import type { AssembledPart, AssembledSegment } from './model.ts';
 import type { PeriodPlan } from './period-plan.ts';
+import type { RunOrigin } from './segmenter.ts';
 
 export interface RunSource {
   readonly id: string;
+  /** The place of its first media. */
+  readonly origin: RunOrigin;
   /** undefined until all CMAF headers are known. */
   plan(): PeriodPlan | undefined;
   /** Tracks that this run itself delivers; others are slate's (silence for a feed without audio). */
@@ -42,6 +45,15 @@ export function isWholeAt(run: RunSource, plan: PeriodPlan, index: number): bool
   const tracks = run.segments.get(index);
   if (tracks === undefined || tracks.size < run.delivers.size) return false;
   return plan.tracks.every((track) => tracks.has(track.id) || plan.slate !== undefined);
+}
+
+/**
+ * The run may still bring this part, though it has not come: `follows` says that it brought the one before. Parts are independent at
+ * the begin of a Segment and throughout a run's first one (transcode/encode-options.ts: first-parts).
+ */
+export function mayBring({ origin }: RunSource, index: number, part: number, follows: boolean): boolean {
+  if (origin.index > index) return false;
+  return origin.index === index ? part >= origin.part : part === 0 || follows;
 }
 
 /** `some`: the first part of a Track is there; `all`: of every Track that the run delivers. */

@@ -6,6 +6,7 @@
  */
 import { gapSegment } from './gap.ts';
 import { generationOf } from './generation.ts';
+import { tailOf } from './generation-tail.ts';
 import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
 import { type Keeping, KeptSegments } from './kept-segments.ts';
 import {
@@ -19,7 +20,7 @@ import {
 } from './model.ts';
 import { OpenEdge } from './open-edge.ts';
 import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
-import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, type RunSource } from './run-source.ts';
+import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, mayBring, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
 import { recordOf, segmentEvent, sourceOf, type TimelineEvent } from './timeline-event.ts';
@@ -101,11 +102,14 @@ export class Timeline {
   /** When tick must be called at the latest. */
   get deadlineMs(): number | undefined {
     if (this.#isEnded) return undefined;
-    if (this.#edge !== undefined) return this.#overdueMs(this.#edge.nextEndMs);
+    if (this.#edge !== undefined) return this.#edge.deadlineMs(this.#expected, this.#overdueMs);
     const edgeMs = this.edgeMs;
     if (edgeMs === undefined || this.#period === undefined) return undefined;
     const { grid } = this.#period;
-    const dueMs = this.#overdueMs(edgeMs + (this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1)));
+    const index = indexAt(grid, edgeMs);
+    const mayCome = this.#expected.some((run) => mayBring(run, index, 0, false));
+    const firstMs = this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1);
+    const dueMs = this.#overdueMs(edgeMs + firstMs, mayCome);
     // A gap is an index that has passed. The patience is no longer than for slate: a DASH request for it is held since its first part.
     return this.#leavesGaps ? Math.max(edgeMs + grid.segmentMs + this.#settings.fillDelayMs, dueMs) : dueMs;
   }
@@ -119,10 +123,16 @@ export class Timeline {
     this.#heardMs = Math.max(this.#heardMs, atMs);
   }
 
-  /** When what should have ended at endMs is replaced by slate. */
-  #overdueMs(endMs: number): number {
+  /** When what should have ended at endMs is replaced by slate; there is patience only with what some run may still bring. */
+  readonly #overdueMs = (endMs: number, mayCome: boolean): number => {
     const { fillDelayMs, patienceMs, silenceMs } = this.#settings;
-    return Math.max(endMs + fillDelayMs, Math.min(endMs + patienceMs, this.#heardMs + silenceMs));
+    const patientMs = mayCome ? Math.min(endMs + patienceMs, this.#heardMs + silenceMs) : endMs;
+    return Math.max(endMs + fillDelayMs, patientMs);
+  };
+
+  /** Runs that have not ended. */
+  get #expected(): readonly RunSource[] {
+    return this.#runs.filter(({ id }) => !this.#left.has(id));
   }
 
   /** The filler, where it can finish a Segment that is open. */
@@ -283,7 +293,7 @@ export class Timeline {
 
   /** What is overdue at `untilMs` becomes slate. */
   #publish(edge: OpenEdge, untilMs: number, nowMs: number): TimelineEvent[] {
-    const events = edge.publish(this.#runs, (endMs) => untilMs >= this.#overdueMs(endMs));
+    const events = edge.publish(this.#runs, this.#expected, untilMs, this.#overdueMs);
     if (events.length === 0) return [];
     this.#changedMs = nowMs;
     this.#presentation = undefined;
@@ -305,7 +315,7 @@ export class Timeline {
   }
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
-    const tail = this.#tail(startNumber);
+    const tail = tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
     this.#ordinal += 1;
     const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
     const gen = generationOf(plan.grid, startNumber - startIndex, this.#ordinal, incarnation);
@@ -322,24 +332,6 @@ export class Timeline {
     this.#mpdChangedMs = nowMs;
     this.#filler = fillerOf(plan);
     return [{ kind: 'period', period: this.#period }, ...tail];
-  }
-
-  /**
-   * A DASH player that holds the MPD of before the change goes on asking for the old GEN's next numbers until it has
-   * seen the new one: for that long they are slate. They are in no list and never committed.
-   */
-  #tail(startNumber: number): TimelineEvent[] {
-    const period = this.#period;
-    const filler = this.#filler;
-    if (period === undefined || filler === undefined || !isSamePeriod(period, filler)) return [];
-    const count = Math.ceil(this.#settings.tailMs / period.grid.segmentMs);
-    const numbers = Array.from({ length: count }, (_, i) => startNumber + i);
-    return numbers.flatMap((number) =>
-      period.tracks.map((track) => {
-        const assembled = filler.slate.segment(track.id, indexOf(period, number));
-        return segmentEvent(track, recordOf(assembled, number, period.gen), assembled);
-      }),
-    );
   }
 
   #commitFrom(

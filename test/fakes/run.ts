@@ -12,8 +12,14 @@ import type { AssembledSegment } from '../../src/package/model.ts';
 import type { PeriodPlan } from '../../src/package/period-plan.ts';
 import type { RunSource } from '../../src/package/run-source.ts';
 
-export function fakeRun(id: string, plan: () => PeriodPlan | undefined, delivers: readonly string[]): RunSource {
-  return { id, plan, delivers: new Set(delivers), segments: new Map(), parts: new Map() };
+/** From the beginning of time unless `origin` says otherwise. */
+export function fakeRun(
+  id: string,
+  plan: () => PeriodPlan | undefined,
+  delivers: readonly string[],
+  origin = { index: 0, part: 0 },
+): RunSource {
+  return { id, origin, plan, delivers: new Set(delivers), segments: new Map(), parts: new Map() };
 }
 
 function liveSegment(grid: Grid, track: string, index: number, mark = 'live'): AssembledSegment {

@@ -114,13 +114,52 @@ describe('a part that does not come', () => {
   });
 
   test('is waited for up to the patience while tags come in, and no longer than the silence after the last', () => {
-    const { timeline, next, endOf } = opened();
+    const { timeline, plan, next, endOf } = opened();
+    timeline.join(fakeRun('r1', () => plan, TRACKS));
     timeline.heard(endOf(next, 0) + 450);
     expect(timeline.deadlineMs).toBe(endOf(next, 0) + 850);
     timeline.heard(endOf(next, 0) + 5000);
     expect(timeline.deadlineMs).toBe(endOf(next, 0) + 2000);
     expect(said(timeline.advance(endOf(next, 0) + 1999))).toEqual([]);
-    expect(said(timeline.advance(endOf(next, 0) + 2000))).toEqual([`${next}.0 slate`]);
+    expect(said(timeline.advance(endOf(next, 0) + 2000))[0]).toBe(`${next}.0 slate`);
+  });
+
+  test('is not waited for longer when no run can bring it, whatever the publisher sends', () => {
+    const { timeline, plan, next, endOf } = opened();
+    timeline.heard(endOf(next, 4) + 5000);
+    expect(timeline.deadlineMs).toBe(endOf(next, 0) + 500);
+    // Its first media lies later.
+    timeline.join(fakeRun('r1', () => plan, TRACKS, { index: next, part: 2 }));
+    expect(timeline.deadlineMs).toBe(endOf(next, 0) + 500);
+    timeline.advance(endOf(next, 0) + 500);
+    expect(timeline.deadlineMs).toBe(endOf(next, 1) + 500);
+    timeline.advance(endOf(next, 1) + 500);
+    expect(timeline.deadlineMs).toBe(endOf(next, 2) + 2000);
+  });
+
+  test('after slate in mid-Segment is waited for only while a run may begin there; its dependent parts are of no use', () => {
+    const { timeline, plan, next, endOf } = opened();
+    const run = fakeRun('r1', () => plan, TRACKS);
+    timeline.join(run);
+    deliverPart(run, p30, next, 0, TRACKS);
+    for (const part of PARTS.slice(1)) deliverPart(run, p30, next, part, ['a1']);
+    timeline.advance(NOW);
+    timeline.advance(endOf(next, 1) + 500);
+    timeline.heard(endOf(next, 4) + 5000);
+    expect(said(timeline.advance(endOf(next, 4) + 500))).toEqual([2, 3, 4].map((part) => `${next}.${part} slate`));
+    expect(timeline.deadlineMs).toBe(endOf(next + 1, 0) + 2000);
+  });
+
+  test('of a run that has ended is not waited for', () => {
+    const { timeline, plan, next, endOf } = opened();
+    const run = fakeRun('r1', () => plan, TRACKS);
+    timeline.join(run);
+    deliverPart(run, p30, next, 0, TRACKS);
+    timeline.advance(NOW);
+    timeline.heard(endOf(next, 4) + 5000);
+    expect(timeline.deadlineMs).toBe(endOf(next, 1) + 2000);
+    timeline.leave('r1');
+    expect(timeline.deadlineMs).toBe(endOf(next, 1) + 500);
   });
 
   test('in mid-Segment: slate finishes it, in the same Period, and the Segment counts as live', () => {
