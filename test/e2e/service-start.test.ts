@@ -100,7 +100,7 @@ describe('a port that is taken', () => {
 describe('a ladder or settings file', () => {
   test('that is unknown is LADDER_UNKNOWN, with the ladders that there are', async () => {
     const line = await cannotStart(['--ladder', 'nope', '--data', 'none']);
-    expect(line).toMatch(/^LADDER_UNKNOWN: .*hd, hd-sports, passthrough, sd, two-core/);
+    expect(line).toMatch(/^LADDER_UNKNOWN: .*hd, hd-sports, passthrough, pushed, sd, two-core/);
   });
 
   test('that is wrong is told by file, line and column, all problems at once', async () => {
@@ -134,9 +134,9 @@ describe('a ladder or settings file', () => {
   });
 
   test('that asks for what is not there yet is CONFIG_NOT_YET, by name', async () => {
-    named('later.yaml', 'channels:\n  match: { ladder: two-core, whenAbsent: gap }\n');
+    named('later.yaml', 'channels:\n  match: { ladder: two-core, window: 4h }\n');
     expect(await cannotStart(['--config', 'later.yaml', '--data', 'none'])).toMatch(
-      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.whenAbsent: .*not yet/,
+      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.window: .*not yet/,
     );
   });
 });
