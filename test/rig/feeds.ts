@@ -34,7 +34,7 @@ const PLAIN_AUDIO = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
 /** Encodes a clip, faster than real time, into an FLV file. Flash and beep: the first 100 ms of every second. */
 export async function makeClip(folder: string, name: string, options: ClipOptions = {}): Promise<FlvTag[]> {
   const {
-    seconds = 14,
+    seconds = 22,
     size = '320x180',
     format = 'yuv420p',
     filter = '',
