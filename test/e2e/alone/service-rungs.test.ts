@@ -105,6 +105,12 @@ test('a rung that fails again and again is withdrawn, the others go on, and it i
 
   rmSync(flag('failing'));
   await waitFor('it is back', () => tracks('failing')?.length === 3);
+  // HLS lists it with its first whole Segment; until then it is withdrawn, never unknown.
+  await waitFor('it is listed', async () => {
+    const { status: answer } = await viewer.get('180p/media.m3u8');
+    expect([200, 410]).toContain(answer);
+    return answer === 200;
+  });
   // A list that begins anew is short at first.
   await waitFor('it lists six', async () => (await viewer.playlist('180p')).segments.length >= 6);
   const { findings } = await checkStream({
