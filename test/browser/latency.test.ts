@@ -14,7 +14,7 @@ import { openTheatre, type Theatre } from '../rig/players.ts';
 import { FFMPEG, KEY, ROOT, startTestService, type TestService, waitFor, waitLive } from '../rig/service.ts';
 
 const SETTLE_MS = 4000;
-const WATCH_MS = 12_000;
+const WATCH_MS = 16_000;
 
 let folder: string;
 let service: TestService;
