@@ -40,8 +40,8 @@ async function runProject(
 ): Promise<ProjectOutcome> {
   const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   const args = [vitest, 'run', '--config', 'test/vitest.config.ts', '--project', project];
-  // Real encoders must keep up with real time: three files at a time, which mostly wait, are what two cores carry.
-  if (project === 'e2e') args.push('--maxWorkers=3');
+  // Real encoders must keep up with real time: two files at a time are what two cores carry.
+  if (project === 'e2e') args.push('--maxWorkers=2');
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
   const startMs = performance.now();
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });
