@@ -11,7 +11,7 @@ const project = (name: string, timeoutMs: number, serial: boolean) => ({
     hookTimeout: timeoutMs,
     fileParallelism: !serial,
     // Real encoders and browsers on two shared cores: a second attempt, which the reporter names (`retry x1`).
-    retry: name === 'unit' || name === 'contract' ? 0 : 1,
+    retry: ['e2e', 'alone', 'browser'].includes(name) ? 1 : 0,
   },
 });
 
