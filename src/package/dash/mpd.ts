@@ -56,7 +56,8 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         element('ServiceDescription', { id: 0 }, [
           // No @max: dash.js dies of it after holes.
           element('Latency', { referenceId: hasParts ? referenceIdOf(periods) : undefined, target: targetLatencyMs }),
-          element('PlaybackRate', { min: 0.96, max: 1.04 }),
+          // Shaka in latency normal plays at 0.96 for ever where it is allowed to, and drops one frame in twenty.
+          hasParts ? element('PlaybackRate', { min: 0.96, max: 1.04 }) : undefined,
         ]),
         ...periods.map((period) => periodElement(period, hasParts)),
         UTC_TIMING,
