@@ -4,32 +4,22 @@
  * Invariant: each exchange is answered once, or its client has gone and nothing of it is left.
  */
 import type { ChannelDirectory, ChannelView } from '../channel/view.ts';
-import type { Clock } from '../system/clock.ts';
 import { messageOf } from '../system/errors.ts';
-import type { Logger } from '../system/log.ts';
-import type { Metrics } from '../system/metrics.ts';
 import type { OriginAddress } from './address.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { prefersGzip } from './conditional.ts';
-import type { Connections } from './connections.ts';
-import { answerGrowing, type Growing, patienceMs } from './growing.ts';
+import { answerGrowing, type Growing, type GrowingOptions, patienceMs } from './growing.ts';
 import type { Refusal } from './problems.ts';
-import type { Exchange, Reply } from './reply.ts';
+import type { Exchange } from './reply.ts';
 import { ofObject, ofText, type TextForms } from './representation.ts';
-import type { WaitEnd, Waiters } from './waiters.ts';
+import type { WaitEnd } from './waiters.ts';
 
 type TextAddress = Extract<OriginAddress, { kind: 'text' }>;
 type MediaAddress = Extract<OriginAddress, { kind: 'media' }>;
 export type ObjectAddress = TextAddress | MediaAddress;
 
-export interface MediaHandlerOptions {
+export interface MediaHandlerOptions extends GrowingOptions {
   readonly directory: ChannelDirectory;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly reply: Reply;
-  readonly waiters: Waiters;
-  readonly connections: Connections;
 }
 
 /** What a request waits for; a Segment that has begun has its own patience. */

@@ -13,7 +13,14 @@ export function generationOf(grid: Grid, numberOffset: number, ordinal: number, 
   return createHash('sha256').update(text).digest('hex').slice(0, 10);
 }
 
+/** By identity: a header's bytes never change, and plans are compared with every chunk. */
+const initHashes = new WeakMap<Buffer, string>();
+
 /** Hash of a CMAF header, for its URL: 16 hex digits. */
 export function initHashOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  const known = initHashes.get(bytes);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  initHashes.set(bytes, hash);
+  return hash;
 }
