@@ -1,8 +1,8 @@
 /**
  * The cache policy: for every kind of object and every outcome, the status, Cache-Control, CDN-Cache-Control (RFC 9213)
  * and why. It never sees a request. Invariant: the table is total; nothing leaves the origin without a policy.
- * s-maxage is said only where a shared cache may keep longer than a browser: RFC 9111 5.2.2.10 gives it the sense of
- * proxy-revalidate, which forbids the stale-if-error that playlists want.
+ * s-maxage is never said: RFC 9111 5.2.2.10 gives it the sense of proxy-revalidate, which forbids the stale-if-error that
+ * playlists want. Surrogate-Control has the words of CDN-Cache-Control.
  */
 import type { MediaName, TextName } from '../channel/view.ts';
 
@@ -36,6 +36,7 @@ const STATUS = {
   'bad-directive': 400,
   unauthorized: 401,
   forbidden: 403,
+  locked: 403,
   'not-yet': 404,
   unknown: 404,
   'unknown-channel': 404,
@@ -48,6 +49,7 @@ const STATUS = {
   range: 416,
   'headers-too-large': 431,
   internal: 500,
+  'not-implemented': 501,
   overloaded: 503,
   expired: 503,
 } as const;
@@ -81,8 +83,8 @@ function never(why: string): Words {
 
 const MULTIVARIANT: Words = {
   cacheControl: 'public, max-age=5, stale-if-error=300',
-  cdnCacheControl: 'max-age=5, stale-if-error=300',
-  why: 'changes only with the set of Tracks; an old one may name a Track that was withdrawn',
+  cdnCacheControl: 'max-age=30, stale-if-error=300',
+  why: 'changes only with the set of Tracks; an old one may name a withdrawn Track, whose 410 players take as a reason to switch',
 };
 const PLAYLIST: Words = {
   cacheControl: 'public, max-age=1, stale-if-error=6',
@@ -127,6 +129,7 @@ const REFUSED: Readonly<Record<Exclude<Outcome, 'ok' | 'partial' | 'not-modified
   'bad-directive': shared(1, 'a function of the URL, but a cheap one to ask again'),
   unauthorized: never('about one client, never about the object'),
   forbidden: never('about one client, never about the object'),
+  locked: never('about who asks, never about the object; a CDN that has lost its secret must not store it'),
   'not-yet': shared(1, 'will exist in a moment; 1 s lets early requests collapse and pins nothing'),
   unknown: shared(1, 'may exist in a moment, under a new generation or Track'),
   'unknown-channel': shared(5, 'Channels come by configuration; guesses collapse in the cache'),
@@ -139,6 +142,7 @@ const REFUSED: Readonly<Record<Exclude<Outcome, 'ok' | 'partial' | 'not-modified
   range: never('about the range of one client; must not stand for the object'),
   'headers-too-large': never('about the fields of one client'),
   internal: never('a fault that may be over at once'),
+  'not-implemented': never('about a method; 501 is storable by default (RFC 9110 15.1)'),
   overloaded: never('over in a second; Retry-After says so'),
   expired: never('what was waited for is late; the next request waits anew'),
 };

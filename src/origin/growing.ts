@@ -118,6 +118,6 @@ export function answerGrowing(
   answer: Growing,
 ): void {
   const kind: ObjectKind = name.kind;
-  const body = options.reply.begin(exchange, kind, answer.contentType);
+  const body = options.reply.begin(exchange, kind, answer.contentType, { channel: view.id, track: name.track });
   if (body !== undefined) new GrowingBody(options, exchange, view, name, body).take(() => answer);
 }

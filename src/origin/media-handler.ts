@@ -11,7 +11,7 @@ import { prefersGzip } from './conditional.ts';
 import { answerGrowing, type Growing, type GrowingOptions, patienceMs } from './growing.ts';
 import type { Refusal } from './problems.ts';
 import type { Exchange } from './reply.ts';
-import { ofObject, ofText, type TextForms } from './representation.ts';
+import { type Owner, ofObject, ofText, type TextForms } from './representation.ts';
 import type { WaitEnd } from './waiters.ts';
 
 type TextAddress = Extract<OriginAddress, { kind: 'text' }>;
@@ -66,7 +66,7 @@ class MediaHandler {
     switch (answer.kind) {
       case 'ready': {
         const kind = answer.of === 'edge' ? 'hls-blocked' : name.kind;
-        this.#text(exchange, kind, ofText(kind, answer.revision));
+        this.#text(exchange, kind, ofText(kind, answer.revision, ownerOf(address)));
         return;
       }
       case 'pending':
@@ -76,10 +76,10 @@ class MediaHandler {
         reply.refuse(exchange, name.kind, 'bad-directive', answer.why);
         return;
       case 'gone':
-        reply.problem(exchange, name.kind, 'withdrawn');
+        reply.absent(exchange, name.kind, 'withdrawn', view.id);
         return;
       case 'unknown':
-        reply.problem(exchange, name.kind, 'unknown');
+        reply.absent(exchange, name.kind, 'unknown', view.id);
         return;
     }
   }
@@ -90,7 +90,7 @@ class MediaHandler {
     const answer = view.media(address.name);
     switch (answer.kind) {
       case 'ready':
-        reply.represent(exchange, kind, ofObject(kind, answer.object));
+        reply.represent(exchange, kind, ofObject(kind, answer.object, ownerOf(address)));
         return;
       case 'growing':
         this.#grow(exchange, address, view, answer, held);
@@ -101,13 +101,13 @@ class MediaHandler {
         return;
       }
       case 'too-early':
-        reply.problem(exchange, kind, 'not-yet');
+        reply.absent(exchange, kind, 'not-yet', view.id);
         return;
       case 'gone':
-        reply.problem(exchange, kind, 'gone');
+        reply.absent(exchange, kind, 'gone', view.id);
         return;
       case 'unknown':
-        reply.problem(exchange, kind, 'unknown');
+        reply.absent(exchange, kind, 'unknown', view.id);
         return;
     }
   }
@@ -156,7 +156,7 @@ class MediaHandler {
     const { log, reply } = this.#options;
     try {
       if (end === 'ready') this.answer(exchange, address, held);
-      else reply.problem(exchange, kind, end === 'late' ? held.late : 'overloaded');
+      else reply.absent(exchange, kind, end === 'late' ? held.late : 'overloaded', address.channel);
     } catch (thrown) {
       log.error({ error: messageOf(thrown) }, 'request failed');
       reply.problem(exchange, kind, 'internal');
@@ -186,6 +186,10 @@ class MediaHandler {
         reply.problem(exchange, kind, 'internal');
       });
   }
+}
+
+function ownerOf({ channel, name }: ObjectAddress): Owner {
+  return { channel, track: 'track' in name ? name.track : undefined };
 }
 
 /** Returns the function that answers one exchange, now or when its object is there. */

@@ -6,7 +6,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorCode } from '../system/errors.ts';
 import { cachePolicy, type ObjectKind, type Outcome } from './cache-policy.ts';
-import { CROSS_ORIGIN, cacheFields, type HeaderList } from './representation.ts';
+import { CROSS_ORIGIN, cacheFields, type HeaderList, surrogateKey } from './representation.ts';
 
 export type Refusal = Exclude<Outcome, 'ok' | 'preflight' | 'partial' | 'not-modified'>;
 
@@ -17,6 +17,7 @@ const WORDS: Readonly<Record<Refusal, readonly [ErrorCode, string]>> = {
   'bad-directive': ['HTTP_BAD_REQUEST', 'The delivery directives of this playlist request are not valid.'],
   unauthorized: ['HTTP_FORBIDDEN', 'This needs a token.'],
   forbidden: ['HTTP_FORBIDDEN', 'The token does not allow this.'],
+  locked: ['HTTP_FORBIDDEN', 'Only the CDN of this origin may ask here.'],
   'not-yet': ['HTTP_NOT_YET', 'This does not exist yet. Ask again in a second.'],
   unknown: ['HTTP_NOT_FOUND', 'There is no such object.'],
   'unknown-channel': ['HTTP_NOT_FOUND', 'There is no such channel.'],
@@ -28,6 +29,7 @@ const WORDS: Readonly<Record<Refusal, readonly [ErrorCode, string]>> = {
   'too-long': ['HTTP_URI_TOO_LONG', 'The URL is too long.'],
   range: ['HTTP_RANGE', 'The range lies beyond the object.'],
   'headers-too-large': ['HTTP_BAD_REQUEST', 'The header fields are too large.'],
+  'not-implemented': ['HTTP_METHOD', `There is no such method. Only ${ALLOWED_METHODS} are answered here.`],
   internal: ['HTTP_INTERNAL', 'The origin failed. Its log says why.'],
   overloaded: ['HTTP_OVERLOADED', 'Too much is waiting. Ask again in a second.'],
   expired: ['HTTP_NOT_YET', 'What this request waited for is late. Ask again in a second.'],
@@ -41,12 +43,19 @@ export interface Problem {
 
 const made = new Map<string, Problem>();
 
-/** The same answer for the same kind and outcome each time; their number is that of the table. */
-export function problemOf(kind: ObjectKind, outcome: Refusal): Problem {
-  const name = `${kind} ${outcome}`;
-  const known = made.get(name) ?? makeProblem(kind, outcome, WORDS[outcome][1]);
-  made.set(name, known);
-  return known;
+/**
+ * The same answer for the same kind and outcome each time; their number is that of the table, once for each Channel.
+ * @param channel one that there is, never a name that a client made up: it becomes the Surrogate-Key.
+ */
+export function problemOf(kind: ObjectKind, outcome: Refusal, channel?: string): Problem {
+  const name = `${kind} ${outcome} ${channel ?? ''}`;
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const plain = makeProblem(kind, outcome, WORDS[outcome][1]);
+  const tags = channel === undefined ? [] : surrogateKey({ channel, track: undefined });
+  const problem = { ...plain, fields: [...plain.fields, ...tags] };
+  made.set(name, problem);
+  return problem;
 }
 
 /** `why` names the rule in our own words, never the client's; such answers are not kept. */
@@ -68,7 +77,7 @@ function makeProblem(kind: ObjectKind, outcome: Refusal, message: string): Probl
   ];
   if (policy.retryAfterSeconds !== undefined) fields.push('Retry-After', String(policy.retryAfterSeconds));
   // RFC 9110 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
-  if (outcome === 'method') fields.push('Allow', ALLOWED_METHODS);
+  if (outcome === 'method' || outcome === 'not-implemented') fields.push('Allow', ALLOWED_METHODS);
   return { status: policy.status, fields, body };
 }
 

@@ -12,7 +12,7 @@ import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
 import type { Connections } from './connections.ts';
 import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
-import { CROSS_ORIGIN, cacheFields, type HeaderList, ofGrowing, type Representation } from './representation.ts';
+import { CROSS_ORIGIN, cacheFields, type HeaderList, type Owner, ofGrowing, type Representation } from './representation.ts';
 
 /** One request and its answer. */
 export interface Exchange {
@@ -37,10 +37,12 @@ export interface Reply {
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void;
   /** A refusal with its JSON body; `extra` adds fields. Cuts the connection when an answer was begun already. */
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra?: HeaderList): void;
+  /** A refusal about an object of a Channel there is: tagged, so that it goes when the Channel is purged. */
+  absent(exchange: Exchange, kind: ObjectKind, outcome: Refusal, channel: string): void;
   /** The same with the reason in its message. */
   refuse(exchange: Exchange, kind: ObjectKind, outcome: Refusal, why: string): void;
   /** The chunked 200 of a Segment that grows; undefined when it is answered already: HEAD, 304, 412. */
-  begin(exchange: Exchange, kind: ObjectKind, contentType: string): OpenBody | undefined;
+  begin(exchange: Exchange, kind: ObjectKind, contentType: string, owner: Owner): OpenBody | undefined;
   preflight(exchange: Exchange): void;
   /** A small text made on the spot, with the policy of its kind. */
   plain(exchange: Exchange, kind: ObjectKind, text: string): void;
@@ -167,12 +169,13 @@ class SocketReply implements Reply {
   }
 
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra: HeaderList = []): void {
-    if (exchange.response.headersSent) {
-      exchange.request.socket.destroy();
-      return;
-    }
     const { status, fields, body } = problemOf(kind, outcome);
-    this.#send(exchange, kind, status, extra.length === 0 ? fields : [...fields, ...extra], body);
+    this.#refuse(exchange, kind, status, extra.length === 0 ? fields : [...fields, ...extra], body);
+  }
+
+  absent(exchange: Exchange, kind: ObjectKind, outcome: Refusal, channel: string): void {
+    const { status, fields, body } = problemOf(kind, outcome, channel);
+    this.#refuse(exchange, kind, status, fields, body);
   }
 
   refuse(exchange: Exchange, kind: ObjectKind, outcome: Refusal, why: string): void {
@@ -180,9 +183,9 @@ class SocketReply implements Reply {
     this.#send(exchange, kind, status, fields, body);
   }
 
-  begin(exchange: Exchange, kind: ObjectKind, contentType: string): OpenBody | undefined {
+  begin(exchange: Exchange, kind: ObjectKind, contentType: string, owner: Owner): OpenBody | undefined {
     const { request, response } = exchange;
-    const { always, content } = ofGrowing(kind, contentType);
+    const { always, content } = ofGrowing(kind, contentType, owner);
     const selection = select(fieldsOf(request), WITHOUT_VALIDATORS, request.method === 'GET');
     if (selection.kind === 'not-modified') {
       this.#send(exchange, kind, 304, always, EMPTY);
@@ -230,6 +233,11 @@ class SocketReply implements Reply {
       String(body.length),
     ];
     this.#send(exchange, kind, 200, fields, body);
+  }
+
+  #refuse(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
+    if (exchange.response.headersSent) exchange.request.socket.destroy();
+    else this.#send(exchange, kind, status, fields, body);
   }
 
   #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {

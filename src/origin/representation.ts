@@ -39,12 +39,26 @@ export const CROSS_ORIGIN: HeaderList = [
   'nosniff',
 ];
 
+/** Cache-Control first. Surrogate-Control is what Fastly reads, and takes away at its edge; others read RFC 9213's field. */
 export function cacheFields(policy: { readonly cacheControl: string; readonly cdnCacheControl: string }): HeaderList {
-  return ['Cache-Control', policy.cacheControl, 'CDN-Cache-Control', policy.cdnCacheControl];
+  const { cacheControl, cdnCacheControl } = policy;
+  return ['Cache-Control', cacheControl, 'CDN-Cache-Control', cdnCacheControl, 'Surrogate-Control', cdnCacheControl];
+}
+
+/** Whose object it is: what a CDN can purge by. */
+export interface Owner {
+  readonly channel: string;
+  readonly track: string | undefined;
+}
+
+/** `Surrogate-Key: match match/v720`: tags with blanks between; a whole Channel or one Track of it can be purged. */
+export function surrogateKey({ channel, track }: Owner): HeaderList {
+  return ['Surrogate-Key', track === undefined ? channel : `${channel} ${channel}/${track}`];
 }
 
 interface Parts {
   readonly kind: ObjectKind;
+  readonly owner: Owner;
   readonly bytes: Buffer;
   readonly etag: string;
   readonly changedMs: number;
@@ -58,6 +72,7 @@ function represent(parts: Parts): Representation {
   const always = [
     ...cacheFields(cachePolicy(parts.kind, 'ok')),
     ...CROSS_ORIGIN,
+    ...surrogateKey(parts.owner),
     'ETag',
     etag,
     'Last-Modified',
@@ -82,12 +97,13 @@ function represent(parts: Parts): Representation {
 
 const ofObjects = new WeakMap<StoredObject, Representation>();
 
-/** A finished init, Segment or part. */
-export function ofObject(kind: ObjectKind, object: StoredObject): Representation {
+/** A finished init, Segment or part; an object has one owner. */
+export function ofObject(kind: ObjectKind, object: StoredObject, owner: Owner): Representation {
   const known = ofObjects.get(object);
   if (known !== undefined) return known;
   const made = represent({
     kind,
+    owner,
     bytes: object.bytes,
     etag: object.etag,
     changedMs: object.publishedMs,
@@ -106,18 +122,20 @@ export interface GrowingForm {
   readonly content: HeaderList;
 }
 
+/** By kind, content type and owner: as many as there are Tracks. */
 const growing = new Map<string, GrowingForm>();
 
 /**
  * The policy of the finished object, for that is what caches keep in the end; without ETag, Last-Modified, Accept-Ranges and
  * Content-Length, which need the end.
  */
-export function ofGrowing(kind: ObjectKind, contentType: StoredObject['contentType']): GrowingForm {
-  const known = growing.get(`${kind} ${contentType}`);
+export function ofGrowing(kind: ObjectKind, contentType: StoredObject['contentType'], owner: Owner): GrowingForm {
+  const name = `${kind} ${contentType} ${owner.channel}/${owner.track}`;
+  const known = growing.get(name);
   if (known !== undefined) return known;
-  const always = [...cacheFields(cachePolicy(kind, 'ok')), ...CROSS_ORIGIN];
+  const always = [...cacheFields(cachePolicy(kind, 'ok')), ...CROSS_ORIGIN, ...surrogateKey(owner)];
   const made = { always, content: ['Content-Type', contentType] };
-  growing.set(`${kind} ${contentType}`, made);
+  growing.set(name, made);
   return made;
 }
 
@@ -139,8 +157,8 @@ interface RevisionForms {
 }
 const ofRevisions = new WeakMap<TextRevision, RevisionForms>();
 
-/** The forms of one revision of a playlist or MPD. */
-export function ofText(kind: ObjectKind, revision: TextRevision): TextForms {
+/** The forms of one revision of a playlist or MPD; a revision has one owner. */
+export function ofText(kind: ObjectKind, revision: TextRevision, owner: Owner): TextForms {
   let forms = ofRevisions.get(revision);
   if (forms === undefined) {
     forms = { bytes: Buffer.from(revision.text, 'utf8'), ofKind: new Map(), zipping: undefined };
@@ -148,16 +166,17 @@ export function ofText(kind: ObjectKind, revision: TextRevision): TextForms {
   }
   let made = forms.ofKind.get(kind);
   if (made === undefined) {
-    made = textForms(kind, revision, forms);
+    made = textForms(kind, revision, forms, owner);
     forms.ofKind.set(kind, made);
   }
   return made;
 }
 
-function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForms): TextForms {
+function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForms, owner: Owner): TextForms {
   const form = (bytes: Buffer, encoding: HeaderList): Representation =>
     represent({
       kind,
+      owner,
       bytes,
       etag: `"${contentHash([bytes], 24)}"`,
       changedMs: revision.changedMs,

@@ -20,10 +20,21 @@ export interface WireFaultOptions {
   readonly connections: Connections;
 }
 
+/** What node:http says of bytes that are no request to it. */
+interface WireError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+}
+
+/** A request line of RFC 9112 3 with any token as its method (RFC 9110 9.1), and what has come behind it. */
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [\x21-\x7e]{1,8192} HTTP\/1\.[01]\r?\n/;
+
 /** Node's parser and timer errors as outcomes. */
-function outcomeOf(code: string | undefined): Refusal {
+function outcomeOf({ code, rawPacket }: WireError): Refusal {
   if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large';
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timeout';
+  // RFC 9110 9.1: an unrecognized method SHOULD get 501. To node's parser every method outside of its list is broken HTTP.
+  if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined && REQUEST_LINE.test(rawPacket.toString('latin1')))
+    return 'not-implemented';
   return 'bad-request';
 }
 
@@ -39,14 +50,14 @@ export function answerWireFaults(server: Server, { clock, metrics, connections }
     const stopTimer = clock.after(LINGER_MS, () => socket.destroy());
     socket.once('close', stopTimer);
   };
-  server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+  server.on('clientError', (error: WireError, stream: Duplex) => {
     const socket = stream as Socket;
     if (refused.has(socket)) return;
     if (!socket.writable || error.code === 'ECONNRESET' || connections.underWay(socket) > 0) {
       socket.destroy();
       return;
     }
-    refuse(socket, outcomeOf(error.code));
+    refuse(socket, outcomeOf(error));
   });
   server.on('connect', (_request, socket) => {
     socket.on('error', () => socket.destroy());

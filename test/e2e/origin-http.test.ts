@@ -79,6 +79,7 @@ describe('checklist 6', () => {
     for (const { headers } of answers) {
       expect(headers['cache-control']).toMatch(/^(public, max-age=\d+|no-store)/);
       expect(headers['cdn-cache-control']).toMatch(/^(max-age=\d+|no-store)/);
+      expect(headers['surrogate-control']).toBe(headers['cdn-cache-control']);
       expect(headers['access-control-allow-origin']).toBe('*');
       expect(headers['access-control-expose-headers']).toContain('Date');
       expect(headers['timing-allow-origin']).toBe('*');
@@ -159,6 +160,20 @@ describe('checklist 6', () => {
     const { etag = '' } = several.headers;
     expect((await get(SEGMENT_URL, { range: 'bytes=0-1', 'if-range': etag })).status).toBe(206);
     expect((await get(SEGMENT_URL, { range: 'bytes=0-1', 'if-range': '"old"' })).status).toBe(200);
+  });
+
+  it('SHOULD: Surrogate-Key names the channel and the track; a refusal in a channel its channel; others have none', async () => {
+    const keys = (await everyAnswer()).map(({ headers }) => headers['surrogate-key']);
+    const [channelOnly, track] = ['match', 'match match/v720'];
+    expect(keys.slice(0, 9)).toEqual([
+      ...[channelOnly, track, channelOnly, track, track, track, undefined, track, track],
+    ]);
+    expect(keys.slice(9)).toEqual([
+      ...[channelOnly, channelOnly, undefined, undefined, channelOnly, channelOnly],
+      ...[undefined, undefined, undefined, undefined, undefined, undefined],
+    ]);
+    const invented = await get('/live/match/invented/g1/1.m4s');
+    expect(JSON.stringify(invented.headers)).not.toContain('invented');
   });
 
   it('SHOULD: texts have Vary: Accept-Encoding and no ranges; media has no Vary', async () => {
@@ -391,8 +406,8 @@ describe('what is not well-formed', () => {
     ['garbage', '\x00\x01\x02\x03\r\n\r\n', 400],
     ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400],
     ['an RTMP handshake', `\x03${'\x00'.repeat(1536)}`, 400],
-    ['an unknown method', 'BREW /time HTTP/1.1\r\nHost: x\r\n\r\n', 400],
-    ['a lower-case method', 'get /time HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['an unknown method (RFC 9110 9.1)', 'BREW /time HTTP/1.1\r\nHost: x\r\n\r\n', 501],
+    ['a lower-case method: they are case-sensitive (RFC 9110 9.1)', 'get /time HTTP/1.1\r\nHost: x\r\n\r\n', 501],
     ['no Host in HTTP/1.1 (RFC 9112 3.2)', 'GET /time HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['two Hosts (RFC 9112 3.2)', 'GET /time HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n', 400],
     ['a space in the path', 'GET /live/a b HTTP/1.1\r\nHost: x\r\n\r\n', 400],

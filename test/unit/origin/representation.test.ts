@@ -5,10 +5,11 @@ import { explainedProblem, problemOf, type Refusal, rawProblem } from '../../../
 import { type HeaderList, ofGrowing, ofObject, ofText } from '../../../src/origin/representation.ts';
 import { storedObject, textRevision } from '../../fakes/channel-view.ts';
 
+const OWNER = { channel: 'match', track: 'v720' };
 const field = (fields: HeaderList, name: string) => fields[fields.indexOf(name) + 1];
 
 it('compresses a revision once, however many ask at once', async () => {
-  const forms = ofText('hls-media', textRevision('#EXTM3U\n'.repeat(100)));
+  const forms = ofText('hls-media', textRevision('#EXTM3U\n'.repeat(100)), OWNER);
   const [one, two] = await Promise.all([forms.gzip(), forms.gzip()]);
   expect(two).toBe(one);
   expect(forms.gzipped).toBe(one);
@@ -17,15 +18,15 @@ it('compresses a revision once, however many ask at once', async () => {
 
 it('makes the forms of a revision once: the same by identity', () => {
   const revision = textRevision('#EXTM3U\n');
-  expect(ofText('hls-media', revision)).toBe(ofText('hls-media', revision));
+  expect(ofText('hls-media', revision, OWNER)).toBe(ofText('hls-media', revision, OWNER));
   const object = storedObject('abc');
-  expect(ofObject('segment', object)).toBe(ofObject('segment', object));
+  expect(ofObject('segment', object, OWNER)).toBe(ofObject('segment', object, OWNER));
 });
 
 it('checklist 6 MUST: strong ETag stable for the same bytes, another one for the gzip form (RFC 9110 8.8.3.3)', async () => {
-  const one = ofText('dash', textRevision('<MPD/>', 1));
-  const same = ofText('dash', textRevision('<MPD/>', 99_000));
-  const other = ofText('dash', textRevision('<MPD />'));
+  const one = ofText('dash', textRevision('<MPD/>', 1), OWNER);
+  const same = ofText('dash', textRevision('<MPD/>', 99_000), OWNER);
+  const other = ofText('dash', textRevision('<MPD />'), OWNER);
   expect(one.plain.validators.etag).toBe(same.plain.validators.etag);
   expect(one.plain.validators.etag).not.toBe(other.plain.validators.etag);
   expect((await one.gzip()).validators.etag).not.toBe(one.plain.validators.etag);
@@ -33,8 +34,8 @@ it('checklist 6 MUST: strong ETag stable for the same bytes, another one for the
 });
 
 it('checklist 6 SHOULD: Vary only Accept-Encoding and only on text', () => {
-  expect(field(ofText('dash', textRevision('<MPD/>')).plain.always, 'Vary')).toBe('Accept-Encoding');
-  expect(ofObject('part', storedObject('abc')).whole).not.toContain('Vary');
+  expect(field(ofText('dash', textRevision('<MPD/>'), OWNER).plain.always, 'Vary')).toBe('Accept-Encoding');
+  expect(ofObject('part', storedObject('abc'), OWNER).whole).not.toContain('Vary');
 });
 
 it('has a body with code and message for every refusal, and never a stack', () => {
@@ -62,7 +63,7 @@ it('writes a refusal as a whole HTTP/1.1 message', () => {
 
 it('one revision as the current and as the blocked playlist: two lives, one ETag, compressed once', async () => {
   const revision = textRevision('#EXTM3U\n'.repeat(100));
-  const [current, blocked] = [ofText('hls-media', revision), ofText('hls-blocked', revision)];
+  const [current, blocked] = [ofText('hls-media', revision, OWNER), ofText('hls-blocked', revision, OWNER)];
   expect(field(current.plain.always, 'Cache-Control')).toBe('public, max-age=1, stale-if-error=6');
   expect(field(blocked.plain.always, 'Cache-Control')).toBe('public, max-age=12');
   expect(blocked.plain.validators.etag).toBe(current.plain.validators.etag);
@@ -72,7 +73,7 @@ it('one revision as the current and as the blocked playlist: two lives, one ETag
 });
 
 it('a growing Segment has the life of the finished one, and nothing that needs its end', () => {
-  const { always, content } = ofGrowing('segment', 'video/mp4');
+  const { always, content } = ofGrowing('segment', 'video/mp4', OWNER);
   const fields = [...always, ...content];
   expect(field(fields, 'Cache-Control')).toBe('public, max-age=86400, immutable');
   expect(field(fields, 'Content-Type')).toBe('video/mp4');
