@@ -7,15 +7,16 @@ import type { ChannelDirectory } from './channel/view.ts';
 import { openPushReceiver } from './cmaf/push-receiver.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
 import { watchLadders } from './config/ladder-watch.ts';
-import type { ChannelSettings, RtmpLimitSettings, Settings } from './config/model.ts';
+import type { ChannelSettings, HttpLimitSettings, RtmpLimitSettings, Settings } from './config/model.ts';
 import { openControl } from './control/server.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
 import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
 import { openOrigin } from './origin/server.ts';
 import type { Clock } from './system/clock.ts';
-import { messageOf } from './system/errors.ts';
+import { messageOf, ServiceError } from './system/errors.ts';
 import { randomId } from './system/ids.ts';
+import { openLineFile } from './system/line-file.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
 import { openMemoryJournal } from './window/memory-journal.ts';
@@ -97,7 +98,9 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
     all: () => [...channels.values()],
     nowMs: () => clock.nowMs(),
   };
-  const origin = opened.add('origin', await openOrigin({ ...settings.http, directory, clock, log, metrics }));
+  const accessLog = await openAccessLog(options, metrics, opened);
+  const http = { ...settings.http, accessLog, limits: httpLimitsOf(settings.http.limits) };
+  const origin = opened.add('origin', await openOrigin({ ...http, directory, clock, log, metrics }));
   const rtmp = opened.add('rtmp', await openIngest(options, channels, metrics));
   const push = await openPush(options, channels, metrics, opened);
   const pageInfo = { httpPort: origin.port, rtmpPort: rtmp.port, streamKey: streamKeyOf(settings) };
@@ -119,6 +122,38 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   };
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
   return { ports, directory, stop: () => opened.closeAll() };
+}
+
+/** Lines that wait for a slow disk or reader, in characters: some ten thousand requests. */
+const ACCESS_LOG_QUEUE = 4 * 1024 * 1024;
+
+async function openAccessLog({ settings, log, clock }: ServiceOptions, metrics: Metrics, opened: Opened) {
+  const { accessLog: target } = settings.http;
+  if (target === undefined) return undefined;
+  const onError = (problem: string): void => log.error({ target, problem }, 'access log cannot be written');
+  const onDrop = (): void => metrics.accessLogDropped.inc();
+  try {
+    return opened.add(
+      'access log',
+      await openLineFile({ clock, target, queueLength: ACCESS_LOG_QUEUE, onDrop, onError }),
+    );
+  } catch (thrown) {
+    throw new ServiceError('CONFIG_INVALID', `The access log ${target} cannot be opened: ${messageOf(thrown)}.`, {
+      hint: 'Name a file in a folder that this user may write to, stdout or none (--access-log).',
+      cause: thrown,
+    });
+  }
+}
+
+function httpLimitsOf(limits: HttpLimitSettings) {
+  return {
+    connections: limits.connections,
+    waiters: limits.waiting,
+    bytesInFlight: limits.megabytesInFlight * 1024 * 1024,
+    stallMs: limits.stallSeconds * 1000,
+    bodyMs: limits.bodySeconds * 1000,
+    requestMs: limits.requestSeconds * 1000,
+  };
 }
 
 async function openPush(

@@ -84,6 +84,43 @@ export interface Listen {
   readonly port: number;
 }
 
+/** Who may ask the origin: one of the two is enough. */
+export interface LockSettings {
+  readonly header: string;
+  readonly secrets: readonly string[];
+  /** Addresses and CIDR blocks. */
+  readonly addresses: readonly string[];
+}
+
+/** Proxies that are believed when they say for whom they ask, and the field in which they say it. */
+export interface ProxySettings {
+  readonly addresses: readonly string[];
+  readonly field: 'x-forwarded-for' | 'forwarded';
+}
+
+/** Bounds of the HTTP port; each has a default. */
+export interface HttpLimitSettings {
+  readonly connections: number;
+  /** Requests held for what comes next. */
+  readonly waiting: number;
+  /** 2^20 bytes of bodies that clients have not taken yet. */
+  readonly megabytesInFlight: number;
+  /** A client that takes nothing of its answer for so long is cut off. */
+  readonly stallSeconds: number;
+  /** A client that takes longer over one body is cut off. */
+  readonly bodySeconds: number;
+  /** A request that has not arrived by then gets 408. */
+  readonly requestSeconds: number;
+}
+
+export interface HttpSettings extends Listen {
+  readonly lock?: LockSettings | undefined;
+  readonly proxies?: ProxySettings | undefined;
+  /** `stdout` or an absolute path; undefined: no access log. */
+  readonly accessLog?: string | undefined;
+  readonly limits: HttpLimitSettings;
+}
+
 /** Bounds of the RTMP port; each has a safe default. */
 export interface RtmpLimitSettings {
   /** One audio or video message. */
@@ -110,7 +147,7 @@ interface RtmpsListen extends Listen {
 }
 
 export interface Settings {
-  readonly http: Listen;
+  readonly http: HttpSettings;
   readonly rtmp: Listen & { readonly limits: RtmpLimitSettings };
   readonly rtmps?: RtmpsListen | undefined;
   /** Where external encoders push CMAF to; undefined: nowhere. */

@@ -8,6 +8,12 @@ import type { Settings } from './model.ts';
 export function redactSettings(settings: Settings): object {
   return {
     ...settings,
+    http: {
+      ...settings.http,
+      ...(settings.http.lock && {
+        lock: { ...settings.http.lock, secrets: settings.http.lock.secrets.map(() => '***') },
+      }),
+    },
     dataDirectory: settings.dataDirectory ?? 'none',
     channels: settings.channels.map((channel) => ({
       ...channel,

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Problem } from './problem.ts';
 import {
+  accessLogSchema,
   hostSchema,
   ladderReferenceSchema,
   logLevelSchema,
@@ -39,11 +40,15 @@ export const SETTINGS_FLAGS = [
   entry('ladder', 'LADDER', 'ladder by name or path (two-core)', ladderReferenceSchema),
   entry('data', 'FOLDER', 'data folder, or none to keep nothing', pathSchema),
   entry('ffmpeg', 'PATH', 'the ffmpeg program to use', pathSchema),
+  entry('access-log', 'FILE', 'a line for each request: a file, stdout or none (none)', accessLogSchema),
   entry('log-level', 'LEVEL', 'debug, info, warn, error or silent (info)', logLevelSchema),
 ] as const satisfies readonly SettingsFlag[];
 
 /** No flag: a secret on the command line is seen by every user of the machine. */
 export const STREAM_KEY_VARIABLE = 'PITCHSIDE_STREAM_KEY';
+
+/** No flag, as above. Two with a comma between while one is changed for the other. */
+export const EDGE_SECRET_VARIABLE = 'PITCHSIDE_EDGE_SECRET';
 
 export interface Override {
   readonly text: string;
@@ -54,6 +59,8 @@ export interface Override {
 export interface Overrides {
   readonly values: ReadonlyMap<string, Override>;
   readonly streamKey: string | undefined;
+  /** Empty: not given. */
+  readonly edgeSecrets: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -79,7 +86,10 @@ export function readOverrides(flags: SettingsFlags, environment: Environment): O
   // The value of a secret is never part of a text.
   if (streamKey !== undefined && !secretSchema.safeParse(streamKey).success)
     wrong(STREAM_KEY_VARIABLE, `the secret does not fit; expected ${secretSchema.meta()?.title}`);
-  return { values, streamKey, problems };
+  const edgeSecrets = environment[EDGE_SECRET_VARIABLE]?.split(',').filter((secret) => secret !== '') ?? [];
+  if (edgeSecrets.length > 2 || edgeSecrets.some((secret) => !secretSchema.safeParse(secret).success))
+    wrong(EDGE_SECRET_VARIABLE, `does not fit; expected one or two of ${secretSchema.meta()?.title}, a comma between`);
+  return { values, streamKey, edgeSecrets, problems };
 }
 
 function entry<F extends string>(flag: F, value: string, help: string, schema: z.ZodType) {

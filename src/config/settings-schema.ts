@@ -3,6 +3,7 @@
  * `title` says what a right value looks like; error messages quote it.
  * Only what works today is in the schema: what is planned is refused by name in not-yet.ts, never ignored.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from './quantities.ts';
 
@@ -89,6 +90,67 @@ const whole = (least: number, most: number, example: number) =>
     .meta({ title: `a whole number from ${least} to ${most}, for example ${example}` })
     .default(example);
 
+/** `stdout`, `none`, or a file. */
+export const accessLogSchema = pathSchema.meta({ title: 'a file, stdout or none, for example /var/log/pitchside.log' });
+
+const blockSchema = z
+  .string()
+  .max(64)
+  .refine(isBlock, { error: 'is no address or block of addresses' })
+  .meta({ title: 'an address or block such as 203.0.113.0/24 or 2001:db8::/32' });
+
+function isBlock(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || address.includes('%') || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}
+
+const blocksSchema = z.array(blockSchema).max(4096).meta({ title: 'a list of addresses such as [203.0.113.0/24]' });
+
+/** The field that a CDN adds to its requests to prove itself. */
+export const EDGE_SECRET_HEADER = 'X-Origin-Key';
+
+const lockSchema = z
+  .strictObject({
+    header: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/)
+      .default(EDGE_SECRET_HEADER)
+      .meta({ title: `the name of a header field, for example ${EDGE_SECRET_HEADER}` }),
+    secrets: z
+      .array(secretSchema)
+      .max(2)
+      .default([])
+      .meta({ title: 'one secret, or two while one is changed for the other' }),
+    addresses: blocksSchema.default([]),
+  })
+  .refine(({ secrets, addresses }) => secrets.length + addresses.length > 0, {
+    error: 'has neither secrets nor addresses: nobody could ask',
+  })
+  .meta({ title: 'a mapping such as { secrets: [SECRET] } or { addresses: [203.0.113.0/24] }' });
+
+const proxiesSchema = z
+  .strictObject({
+    addresses: blocksSchema,
+    // Only the one that they write: the other is what a client may make up.
+    field: z.enum(['X-Forwarded-For', 'Forwarded']).default('X-Forwarded-For'),
+  })
+  .meta({ title: 'a mapping such as { addresses: [10.0.0.0/8], field: X-Forwarded-For }' });
+
+/** What all who ask may cost together, and one of them. */
+const httpLimitsSchema = z
+  .strictObject({
+    connections: whole(64, 65_535, 16_000),
+    waiting: whole(64, 65_535, 16_000),
+    megabytesInFlight: whole(64, 1_048_576, 4096),
+    stallSeconds: whole(1, 600, 30),
+    bodySeconds: whole(5, 3600, 120),
+    requestSeconds: whole(1, 120, 20),
+  })
+  .prefault({})
+  .meta({ title: 'a mapping such as { connections: 16000 }' });
+
 /** What a stranger at the RTMP port, and a publisher that was let in, may cost. */
 const rtmpLimitsSchema = z
   .strictObject({
@@ -134,7 +196,15 @@ export const CMAF_PORT = 8082;
 
 export const settingsFileSchema = z
   .strictObject({
-    http: listen('0.0.0.0', 8080),
+    http: listenShape('0.0.0.0', 8080)
+      .extend({
+        lock: lockSchema.optional(),
+        proxies: proxiesSchema.optional(),
+        accessLog: accessLogSchema.default('none'),
+        limits: httpLimitsSchema,
+      })
+      .prefault({})
+      .meta({ title: 'a mapping such as { port: 8080 }' }),
     rtmp: listenShape('0.0.0.0', 1935)
       .extend({ limits: rtmpLimitsSchema })
       .prefault({})

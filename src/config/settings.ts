@@ -6,11 +6,17 @@
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { channelProblems, portProblems, sourceProblems } from './channel-problems.ts';
-import type { ChannelSettings, Listen, Settings } from './model.ts';
+import type { ChannelSettings, HttpSettings, Listen, Settings } from './model.ts';
 import { settingsNotYet } from './not-yet.ts';
 import { commonCode, formatProblems, type Problem, type ProblemCode } from './problem.ts';
 import { type Override, type Overrides, readOverrides, type SettingsFlags } from './settings-overrides.ts';
-import { type ChannelFile, CMAF_PORT, type SettingsFile, settingsFileSchema } from './settings-schema.ts';
+import {
+  type ChannelFile,
+  CMAF_PORT,
+  EDGE_SECRET_HEADER,
+  type SettingsFile,
+  settingsFileSchema,
+} from './settings-schema.ts';
 import { checkShape } from './shape.ts';
 import { findLadder, shownPath } from './shipped-ladders.ts';
 import { pictureFault } from './slate-file.ts';
@@ -131,12 +137,14 @@ async function readSettingsFile(path: string, shownAs: string, env: Environment)
   return problems.length > 0 ? fail(problems) : { file: shape.value, source, problems };
 }
 
-/** Everything under `keys`, also where somebody wrote the secret itself in its place. */
+/** Everything under `keys` and `lock`, also where somebody wrote the secret itself in its place. */
 function isSecretPath(path: readonly PropertyKey[]): boolean {
+  if (path[0] === 'http' && path[1] === 'lock') return path[2] !== 'addresses' && path[2] !== 'header';
   return path[0] === 'channels' && path[2] === 'keys';
 }
 
-function listensOf({ file, overrides }: Layers): Pick<Settings, 'http' | 'rtmp' | 'control'> {
+function listensOf(layers: Layers): Pick<Settings, 'http' | 'rtmp' | 'control'> {
+  const { file, overrides } = layers;
   const listen = (written: Listen, prefix: '' | 'rtmp-' | 'control-'): Listen => {
     const port = overrides.values.get(`${prefix}port`)?.text;
     return {
@@ -145,8 +153,31 @@ function listensOf({ file, overrides }: Layers): Pick<Settings, 'http' | 'rtmp' 
     };
   };
   const rtmp = { ...listen(file.rtmp, 'rtmp-'), limits: file.rtmp.limits };
-  return { http: listen(file.http, ''), rtmp, control: listen(file.control, 'control-') };
+  const http = { ...listen(file.http, ''), ...guardsOf(layers) };
+  return { http, rtmp, control: listen(file.control, 'control-') };
 }
+
+/** Who may ask, whose word counts, what is written down, what it may cost. */
+function guardsOf({ file, fileDirectory, overrides, cwd }: Layers): Omit<HttpSettings, keyof Listen> {
+  const { lock, proxies, limits, accessLog: written } = file.http;
+  const { edgeSecrets } = overrides;
+  const fromVariable = edgeSecrets.length === 0 ? {} : { secrets: edgeSecrets };
+  const override = overrides.values.get('access-log')?.text;
+  const target = override ?? written;
+  const isFile = target !== 'none' && target !== 'stdout';
+  return {
+    lock:
+      lock === undefined && edgeSecrets.length === 0
+        ? undefined
+        : { header: EDGE_SECRET_HEADER, secrets: [], addresses: [], ...lock, ...fromVariable },
+    proxies: proxies && { addresses: proxies.addresses, field: PROXY_FIELDS[proxies.field] },
+    accessLog: isFile ? resolve(override === undefined ? fileDirectory : cwd, target) : ACCESS_LOG_WORDS[target],
+    limits,
+  };
+}
+
+const PROXY_FIELDS = { 'X-Forwarded-For': 'x-forwarded-for', Forwarded: 'forwarded' } as const;
+const ACCESS_LOG_WORDS = { none: undefined, stdout: 'stdout' } as const;
 
 function rtmpsOf({ file, fileDirectory }: Layers): Settings['rtmps'] {
   if (file.rtmps === undefined) return undefined;

@@ -13,6 +13,8 @@ export interface Connections {
   enter(request: IncomingMessage, response: ServerResponse): number;
   /** Calls when the client of this request goes; the returned function forgets the wish. */
   onGone(request: IncomingMessage, call: () => void): () => void;
+  /** Open connections. */
+  readonly count: number;
   /** Requests under way on a connection. */
   underWay(socket: Socket): number;
   /** True from the first call of close on. */
@@ -32,9 +34,12 @@ class OpenConnections implements Connections {
   readonly #open = new Map<Socket, Connection>();
   #closed: Promise<void> | undefined;
 
-  constructor(server: Server, clock: Clock) {
+  readonly #onCount: (count: number) => void;
+
+  constructor(server: Server, clock: Clock, onCount: (count: number) => void) {
     this.#server = server;
     this.#clock = clock;
+    this.#onCount = onCount;
     server.on('connection', (socket: Socket) => this.#connection(socket));
   }
 
@@ -59,6 +64,10 @@ class OpenConnections implements Connections {
     return () => {
       whenGone.delete(call);
     };
+  }
+
+  get count(): number {
+    return this.#open.size;
   }
 
   underWay(socket: Socket): number {
@@ -92,8 +101,10 @@ class OpenConnections implements Connections {
     const connection: Connection = { underWay: 0, whenGone: new Set() };
     if (socket.destroyed) return connection;
     this.#open.set(socket, connection);
+    this.#onCount(this.#open.size);
     socket.once('close', () => {
       this.#open.delete(socket);
+      this.#onCount(this.#open.size);
       for (const call of connection.whenGone) call();
       connection.whenGone.clear();
     });
@@ -101,7 +112,7 @@ class OpenConnections implements Connections {
   }
 }
 
-/** Follows every connection that the server accepts from now on. */
-export function trackConnections(server: Server, clock: Clock): Connections {
-  return new OpenConnections(server, clock);
+/** Follows every connection that the server accepts from now on; onCount is told how many there are after each change. */
+export function trackConnections(server: Server, clock: Clock, onCount: (count: number) => void): Connections {
+  return new OpenConnections(server, clock, onCount);
 }

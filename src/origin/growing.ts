@@ -8,9 +8,9 @@ import type { ChannelView, MediaAnswer, MediaName } from '../channel/view.ts';
 import type { Clock } from '../system/clock.ts';
 import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
-import type { Metrics } from '../system/metrics.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import type { Connections } from './connections.ts';
+import type { Load } from './load.ts';
 import type { Exchange, OpenBody, Reply } from './reply.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -19,7 +19,7 @@ export type Growing = Extract<MediaAnswer, { kind: 'growing' }>;
 export interface GrowingOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly metrics: Metrics;
+  readonly load: Load;
   readonly reply: Reply;
   readonly waiters: Waiters;
   readonly connections: Connections;
@@ -85,7 +85,7 @@ class GrowingBody {
   }
 
   #wait(key: string, forMs: number): void {
-    const { connections, metrics, waiters } = this.#options;
+    const { connections, load, waiters } = this.#options;
     if (connections.isClosing) {
       this.#body.cut();
       return;
@@ -96,7 +96,7 @@ class GrowingBody {
       else this.#body.cut();
     });
     if (cancel === undefined) {
-      metrics.shed.labels('waiters').inc();
+      load.shed(this.#name.kind, 'waiters');
       this.#body.cut();
       return;
     }

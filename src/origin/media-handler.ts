@@ -129,11 +129,16 @@ class MediaHandler {
   }
 
   #hold(exchange: Exchange, address: ObjectAddress, view: ChannelView, wait: Hold, before: Held | undefined): void {
-    const { clock, connections, metrics, reply, waiters } = this.#options;
+    const { clock, connections, load, reply, waiters } = this.#options;
     const { kind } = address.name;
     const nowMs = clock.nowMs();
     const endMs = before?.awaited === wait.awaited ? before.endMs : nowMs + wait.holdMs;
     if (connections.isClosing) {
+      reply.problem(exchange, kind, 'overloaded');
+      return;
+    }
+    // Who was let in to wait and was woken in vain waits on.
+    if (before === undefined && load.refuses(`held-${address.kind}`, kind) !== undefined) {
       reply.problem(exchange, kind, 'overloaded');
       return;
     }
@@ -143,7 +148,7 @@ class MediaHandler {
       this.#ended(exchange, address, held, end);
     });
     if (cancel === undefined) {
-      metrics.shed.labels('waiters').inc();
+      load.shed(kind, 'waiters');
       reply.problem(exchange, kind, 'overloaded');
       return;
     }

@@ -6,13 +6,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
+import type { AccessLog } from './access-log.ts';
 import { Burst } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
 import type { Connections } from './connections.ts';
+import type { Load } from './load.ts';
 import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
-import { CROSS_ORIGIN, cacheFields, type HeaderList, type Owner, ofGrowing, type Representation } from './representation.ts';
+import {
+  CROSS_ORIGIN,
+  cacheFields,
+  type HeaderList,
+  type Owner,
+  ofGrowing,
+  type Representation,
+} from './representation.ts';
 
 /** One request and its answer. */
 export interface Exchange {
@@ -54,6 +63,8 @@ export interface ReplyOptions {
   readonly connections: Connections;
   /** Longest time one body may take. */
   readonly bodyMs: number;
+  readonly load: Load;
+  readonly accessLog: AccessLog | undefined;
 }
 
 /** What a preflight may ask for: conditions, ranges, tokens and CMCD in header mode (CTA-5004). */
@@ -201,7 +212,7 @@ class SocketReply implements Reply {
       response.end();
       return undefined;
     }
-    this.#limit(exchange);
+    this.#limit(exchange, kind, 0);
     return new SocketBody(exchange, this.#counters.bytes(kind));
   }
 
@@ -246,7 +257,8 @@ class SocketReply implements Reply {
     if (hasBody) this.#counters.bytes(kind).inc(body.length);
     if (!this.#options.connections.isClosing && this.#burst.repeat(request, response, status, fields, body)) {
       this.#counters.responses(kind, status).inc();
-      if (request.socket.writableLength > 0) this.#limit(exchange);
+      this.#options.accessLog?.head(response, kind, status, fields);
+      if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
       return;
     }
     this.#head(exchange, kind, status, fields);
@@ -256,20 +268,29 @@ class SocketReply implements Reply {
       return;
     }
     response.end(body);
-    if (request.socket.writableLength > 0) this.#limit(exchange);
+    if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
     this.#counters.responses(kind, status).inc();
-    const { isClosing } = this.#options.connections;
+    const { accessLog, connections } = this.#options;
+    accessLog?.head(response, kind, status, fields);
+    const { isClosing } = connections;
     response.writeHead(status, isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
   }
 
-  /** A body takes bodyMs at most. */
-  #limit({ request, response }: Exchange): void {
-    const { clock, bodyMs } = this.#options;
-    const stopTimer = clock.after(bodyMs, () => request.socket.destroy());
-    response.once('close', stopTimer);
+  /** A body takes bodyMs at most, and counts as in flight until it is out. */
+  #limit({ request, response }: Exchange, kind: ObjectKind, bytes: number): void {
+    const { clock, bodyMs, load } = this.#options;
+    const isOut = load.sending(bytes);
+    const stopTimer = clock.after(bodyMs, () => {
+      load.shed(kind, 'slow-reader');
+      request.socket.destroy();
+    });
+    response.once('close', () => {
+      stopTimer();
+      isOut();
+    });
   }
 }
 

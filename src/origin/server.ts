@@ -10,19 +10,25 @@ import type { Clock } from '../system/clock.ts';
 import { messageOf, ServiceError } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { type AccessLog, createAccessLog } from './access-log.ts';
 import { parseAddress } from './address.ts';
 import { createApp } from './app.ts';
 import { type Connections, trackConnections } from './connections.ts';
+import type { ProxyTrust } from './hops.ts';
+import { Load, type LoadLimits } from './load.ts';
+import { createGatekeeper, type Gatekeeper, type OriginLock } from './lock.ts';
 import { createMediaHandler } from './media-handler.ts';
 import { createReply, type Exchange, type Reply } from './reply.ts';
 import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
 
-export interface OriginLimits {
-  /** Requests held for objects to come, growing ones included; over it 503. */
+export interface OriginLimits extends LoadLimits {
+  /** Requests held for objects to come, growing ones included; over it 503, for playlists from four fifths on. */
   readonly waiters: number;
-  /** Open connections; over it new ones are dropped. */
+  /** Open connections; over it new ones are dropped, and holds and playlists get 503 from four fifths on. */
   readonly connections: number;
+  /** Bytes of bodies that clients have not taken yet; over it 503, for holds and playlists from four fifths on. */
+  readonly bytesInFlight: number;
   /** Requests under way on one connection; over it 503. CDNs do not pipeline. */
   readonly pipelined: number;
   /** Request line and header fields in bytes; over it 431. Holds a 64 kB query, which then gets its 414. */
@@ -42,6 +48,7 @@ export interface OriginLimits {
 const ORIGIN_LIMITS: OriginLimits = {
   waiters: 16_000,
   connections: 16_000,
+  bytesInFlight: 4 * 1024 ** 3,
   pipelined: 32,
   headerBytes: 96 * 1024,
   stallMs: 30_000,
@@ -60,7 +67,13 @@ export interface OriginOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Those not given are ORIGIN_LIMITS. */
-  readonly limits?: Partial<OriginLimits>;
+  readonly limits?: Partial<OriginLimits> | undefined;
+  /** Who may ask; undefined: everybody. */
+  readonly lock?: OriginLock | undefined;
+  /** Whose word about addresses counts; undefined: nobody's. */
+  readonly proxies?: ProxyTrust | undefined;
+  /** Takes the lines of the access log; undefined: none are made. */
+  readonly accessLog?: { write(line: string): void } | undefined;
 }
 
 export interface Origin {
@@ -74,20 +87,31 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   const { clock, metrics, host } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
   const server = createLimitedServer(limits);
-  const connections = trackConnections(server, clock);
+  const connections = trackConnections(server, clock, (count) => metrics.connections.set(count));
   const waiters = openWaiters({ clock, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
-  const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs });
-  const route = createRoute({ ...options, connections, reply, limits, waiters });
+  const load = new Load({
+    limits,
+    waiting: () => waiters.count,
+    connected: () => connections.count,
+    onBytes: (bytes) => metrics.bytesInFlight.set(bytes),
+    onShed: (kind, reason) => metrics.shed.labels(kind, reason).inc(),
+  });
+  const gatekeeper = createGatekeeper(options);
+  const accessLog = accessLogOf(options, gatekeeper);
+  const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs, load, accessLog });
+  const route = createRoute({ ...options, connections, reply, limits, waiters, load, gatekeeper, accessLog });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).
   server.on('checkContinue', route);
   server.on('checkExpectation', route);
   server.on('timeout', (socket: Socket) => {
-    const isHeld = connections.underWay(socket) > 0 && socket.writableLength === 0;
-    if (!isHeld) socket.destroy();
+    const isBusy = connections.underWay(socket) > 0;
+    if (isBusy && socket.writableLength === 0) return;
+    if (isBusy) load.shed('other', 'slow-reader');
+    socket.destroy();
   });
-  server.on('drop', () => metrics.shed.labels('connections').inc());
-  answerWireFaults(server, { clock, metrics, connections });
+  server.on('drop', () => load.shed('other', 'connections'));
+  answerWireFaults(server, { clock, metrics, connections, load });
   const port = await listen(server, host, options.port);
   return {
     port,
@@ -115,21 +139,38 @@ function createLimitedServer(limits: OriginLimits): Server {
   return server;
 }
 
-interface RouteOptions extends OriginOptions {
+function accessLogOf({ accessLog, clock }: OriginOptions, { hops }: Gatekeeper): AccessLog | undefined {
+  if (accessLog === undefined) return undefined;
+  return createAccessLog({
+    nowMs: () => clock.nowMs(),
+    addressOf: (request) => parseAddress(request.url ?? ''),
+    clientOf: (request) => hops(request).at(-1),
+    write: (line) => accessLog.write(line),
+  });
+}
+
+interface RouteOptions extends Omit<OriginOptions, 'limits' | 'accessLog'> {
   readonly connections: Connections;
   readonly reply: Reply;
   readonly waiters: ReturnType<typeof openWaiters>;
   readonly limits: OriginLimits;
+  readonly load: Load;
+  readonly gatekeeper: Gatekeeper;
+  readonly accessLog: AccessLog | undefined;
 }
 
-function createRoute(options: Omit<RouteOptions, 'limits'> & { limits: OriginLimits }) {
-  const { connections, reply, log, metrics, limits } = options;
+function createRoute(options: RouteOptions) {
+  const { connections, reply, log, limits, load, gatekeeper, accessLog } = options;
   const answerObject = createMediaHandler(options);
   const app = createApp(options);
   const answer = (exchange: Exchange): void => {
     const { request, response } = exchange;
     if (!hasOneHost(request)) {
       reply.problem(exchange, 'other', 'bad-request');
+      return;
+    }
+    if (!gatekeeper.admits(request)) {
+      reply.problem(exchange, 'other', 'locked');
       return;
     }
     const address = parseAddress(request.url ?? '');
@@ -139,15 +180,19 @@ function createRoute(options: Omit<RouteOptions, 'limits'> & { limits: OriginLim
     }
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (isRead && (address.kind === 'text' || address.kind === 'media')) {
-      answerObject(exchange, address);
+      const { kind } = address.name;
+      const why = load.refuses(address.kind, kind);
+      if (why === undefined) answerObject(exchange, address);
+      else reply.problem(exchange, kind, 'overloaded', why === 'connections' ? ['Connection', 'close'] : []);
       return;
     }
     app(request, response);
   };
   return (request: IncomingMessage, response: ServerResponse): void => {
     const exchange: Exchange = { request, response };
+    accessLog?.begin(request, response);
     if (connections.enter(request, response) > limits.pipelined) {
-      metrics.shed.labels('pipelined').inc();
+      load.shed('other', 'pipelined');
       reply.problem(exchange, 'other', 'overloaded', ['Connection', 'close']);
       return;
     }

@@ -10,6 +10,7 @@ import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { cachePolicy } from './cache-policy.ts';
 import type { Connections } from './connections.ts';
+import type { Load } from './load.ts';
 import { type Refusal, rawProblem } from './problems.ts';
 
 const LINGER_MS = 1000;
@@ -18,6 +19,7 @@ export interface WireFaultOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly connections: Connections;
+  readonly load: Load;
 }
 
 /** What node:http says of bytes that are no request to it. */
@@ -38,12 +40,13 @@ function outcomeOf({ code, rawPacket }: WireError): Refusal {
   return 'bad-request';
 }
 
-export function answerWireFaults(server: Server, { clock, metrics, connections }: WireFaultOptions): void {
+export function answerWireFaults(server: Server, { clock, metrics, connections, load }: WireFaultOptions): void {
   const refused = new WeakSet<Duplex>();
   const refuse = (socket: Duplex, outcome: Refusal): void => {
     // The parser reports every further read of the same broken stream.
     if (refused.has(socket)) return;
     refused.add(socket);
+    if (outcome === 'timeout') load.shed('other', 'slow-request');
     metrics.responses.labels('other', String(cachePolicy('other', outcome).status)).inc();
     socket.end(rawProblem(outcome, new Date(clock.nowMs())));
     socket.resume();

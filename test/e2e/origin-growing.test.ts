@@ -310,7 +310,7 @@ describe('clients', () => {
     const two = await join();
     await two.closed;
     expect(two.received().endsWith(LAST_CHUNK)).toBe(false);
-    expect(await origin.count('http_shed_requests_total', { reason: 'waiters' })).toBe(1);
+    expect(await origin.count('shed_total', { reason: 'waiters' })).toBe(1);
     channel.finish(SEGMENT, 'part-0;');
     await one.has(LAST_CHUNK);
   });

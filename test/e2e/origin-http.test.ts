@@ -362,7 +362,7 @@ describe('held requests', () => {
     await waiting(2);
     const { status, headers } = await get(NEXT_URL);
     expect([status, headers['cache-control'], headers['retry-after']]).toEqual([503, 'no-store', '1']);
-    expect(await origin.count('http_shed_requests_total', { reason: 'waiters' })).toBe(1);
+    expect(await origin.count('shed_total', { kind: 'segment', reason: 'waiters' })).toBe(1);
     channel.setMedia(NEXT, 'next');
     channel.wake('n2');
     expect((await Promise.all(held)).map((answer) => answer.status)).toEqual([200, 200]);
@@ -486,7 +486,7 @@ describe('what is not well-formed', () => {
     channel.setMedia(NEXT, { kind: 'pending', key: 'n2' });
     const { socket, received, closed } = await connect(origin.port);
     socket.write(`GET ${NEXT_URL} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(5));
-    await until(async () => (await origin.count('http_shed_requests_total', { reason: 'pipelined' })) === 1);
+    await until(async () => (await origin.count('shed_total', { reason: 'pipelined' })) === 1);
     channel.setMedia(NEXT, 'next');
     channel.wake('n2');
     await closed;
@@ -572,7 +572,7 @@ describe('slow clients', () => {
     origin = await openTestOrigin([channel], { connections: 2 });
     const held = [await connect(origin.port), await connect(origin.port)];
     await send(origin.port, '');
-    expect(await origin.count('http_shed_requests_total', { reason: 'connections' })).toBe(1);
+    expect(await origin.count('shed_total', { reason: 'connections' })).toBe(1);
     for (const { socket } of held) socket.destroy();
   });
 });

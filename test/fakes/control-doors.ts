@@ -28,7 +28,18 @@ export interface FakeDoors extends Doors {
 
 export function fakeSettings(changes: Partial<Settings> = {}): Settings {
   return {
-    http: { host: '0.0.0.0', port: 0 },
+    http: {
+      host: '0.0.0.0',
+      port: 0,
+      limits: {
+        connections: 16_000,
+        waiting: 16_000,
+        megabytesInFlight: 4096,
+        stallSeconds: 30,
+        bodySeconds: 120,
+        requestSeconds: 20,
+      },
+    },
     rtmp: {
       host: '0.0.0.0',
       port: 0,

@@ -143,7 +143,7 @@ describe('the order is defaults < file < PITCHSIDE_* < flags', () => {
     expect((await good(undefined)).http.port).toBe(8080);
     expect((await good(file)).http.port).toBe(1);
     expect((await good(file, { env })).http.port).toBe(2);
-    expect((await good(file, { env, flags: { port: '0' } })).http).toEqual({ host: '10.0.0.1', port: 0 });
+    expect((await good(file, { env, flags: { port: '0' } })).http).toMatchObject({ host: '10.0.0.1', port: 0 });
     expect((await good(file)).logLevel).toBe('warn');
     expect((await good(file, { env })).logLevel).toBe('error');
     expect((await good(file, { env, flags: { 'log-level': 'debug' } })).logLevel).toBe('debug');
@@ -183,6 +183,7 @@ describe('the order is defaults < file < PITCHSIDE_* < flags', () => {
       '--ladder PITCHSIDE_LADDER',
       '--data PITCHSIDE_DATA',
       '--ffmpeg PITCHSIDE_FFMPEG',
+      '--access-log PITCHSIDE_ACCESS_LOG',
       '--log-level PITCHSIDE_LOG_LEVEL',
     ]);
   });
@@ -443,10 +444,98 @@ describe('the channels block', () => {
   });
 });
 
+describe('the guards of the origin', () => {
+  const limits = { connections: 16_000, waiting: 16_000, megabytesInFlight: 4096 };
+  const times = { stallSeconds: 30, bodySeconds: 120, requestSeconds: 20 };
+
+  test('are open by default, with limits, and no access log', async () => {
+    const { http } = await good(undefined);
+    expect(http).toEqual({
+      host: '0.0.0.0',
+      port: 8080,
+      lock: undefined,
+      proxies: undefined,
+      accessLog: undefined,
+      limits: { ...limits, ...times },
+    });
+  });
+
+  test('with every key', async () => {
+    const { http } = await good(
+      [
+        'http:',
+        '  lock: { header: X-Azure-FDID, secrets: ["${NOW}", next-secret], addresses: [203.0.113.0/24, "2001:db8::/32", 192.0.2.7] }',
+        '  proxies: { addresses: [10.0.0.0/8], field: Forwarded }',
+        '  accessLog: logs/access.log',
+        '  limits: { connections: 100, stallSeconds: 5 }',
+      ].join('\n'),
+      { env: { ...HOME, NOW: 'now-secret' } },
+    );
+    expect(http).toMatchObject({
+      lock: {
+        header: 'X-Azure-FDID',
+        secrets: ['now-secret', 'next-secret'],
+        addresses: ['203.0.113.0/24', '2001:db8::/32', '192.0.2.7'],
+      },
+      proxies: { addresses: ['10.0.0.0/8'], field: 'forwarded' },
+      accessLog: join(cwd, 'logs/access.log'),
+      limits: { ...limits, ...times, connections: 100, stallSeconds: 5 },
+    });
+  });
+
+  test('PITCHSIDE_EDGE_SECRET locks alone, wins over the file’s secrets and leaves its addresses', async () => {
+    const env = { ...HOME, PITCHSIDE_EDGE_SECRET: 'first-secret,second-secret' };
+    const secrets = ['first-secret', 'second-secret'];
+    expect((await good(undefined, { env })).http.lock).toEqual({ header: 'X-Origin-Key', secrets, addresses: [] });
+    const file = 'http: { lock: { header: X-Mine, secrets: [in-the-file], addresses: [192.0.2.7] } }\n';
+    expect((await good(file, { env })).http.lock).toEqual({ header: 'X-Mine', secrets, addresses: ['192.0.2.7'] });
+    const empty = { ...HOME, PITCHSIDE_EDGE_SECRET: '' };
+    expect((await good(undefined, { env: empty })).http.lock).toBeUndefined();
+  });
+
+  test('--access-log is a file beside the current folder, stdout or none', async () => {
+    const target = async (text: string) =>
+      (await good('http: { accessLog: a.log }\n', { flags: { 'access-log': text } })).http;
+    expect((await target('b.log')).accessLog).toBe(join(cwd, 'b.log'));
+    expect((await target('stdout')).accessLog).toBe('stdout');
+    expect((await target('none')).accessLog).toBeUndefined();
+  });
+
+  test('mistakes are named, without the secret', async () => {
+    const lines = await problems(
+      [
+        'http:',
+        '  lock: { secrets: [hunter2], addresses: [10.0.0.0/33, "fe80::1%eth0", example.com], header: "X Y" }',
+        '  proxies: { addresses: [10.0.0.1], field: Via }',
+        '  limits: { connections: 1 }',
+      ].join('\n'),
+    );
+    expect(lines.join('\n')).not.toContain('hunter2');
+    expect(lines.map((line) => line.split(' ')[1])).toEqual([
+      'http.lock.secrets[0]:',
+      'http.lock.addresses[0]:',
+      'http.lock.addresses[1]:',
+      'http.lock.addresses[2]:',
+      'http.lock.header:',
+      'http.proxies.field:',
+      'http.limits.connections:',
+    ]);
+    expect(await problems('http: { lock: {} }\n')).toEqual([
+      's.yaml:1:15 http.lock: has neither secrets nor addresses: nobody could ask; expected a mapping such as { secrets: [SECRET] } or { addresses: [203.0.113.0/24] }',
+    ]);
+    const env = { ...HOME, PITCHSIDE_EDGE_SECRET: 'hunter2' };
+    const wrong = await load(undefined, { env });
+    expect(wrong.kind === 'bad' && wrong.problems.join('\n')).toMatch(/^PITCHSIDE_EDGE_SECRET: does not fit/);
+    expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+});
+
 test('redacted settings hold no secret', async () => {
-  const settings = await good('channels: { a: { keys: { main: top-secret-1 } } }\n');
+  const lock = 'http: { lock: { secrets: [edge-secret-1] } }\n';
+  const settings = await good(`${lock}channels: { a: { keys: { main: top-secret-1 } } }\n`);
   const text = JSON.stringify(redactSettings(settings));
   expect(text).not.toContain('top-secret-1');
+  expect(text).not.toContain('edge-secret-1');
   expect(text).toContain('"keys":[{"name":"main","secret":"***"}]');
 });
 
