@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import type { ChannelView } from '../../src/channel/view.ts';
-import { type Origin, type OriginLimits, openOrigin } from '../../src/origin/server.ts';
+import { type Origin, type OriginLimits, type OriginOptions, openOrigin } from '../../src/origin/server.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openLog } from '../../src/system/log.ts';
 import { type Metrics, openMetrics } from '../../src/system/metrics.ts';
@@ -18,9 +18,11 @@ export interface TestOrigin extends Origin {
 export async function openTestOrigin(
   channels: readonly ChannelView[],
   limits: Partial<OriginLimits> = {},
+  guards: Partial<Pick<OriginOptions, 'port' | 'lock' | 'proxies' | 'accessLog'>> = {},
 ): Promise<TestOrigin> {
   const metrics = openMetrics();
-  const options = { host: '127.0.0.1', port: 0, clock: systemClock(), log: openLog('silent'), metrics, limits };
+  const common = { host: '127.0.0.1', port: 0, clock: systemClock(), log: openLog('silent'), metrics };
+  const options = { ...common, limits, ...guards };
   const origin = await openOrigin({ ...options, directory: fakeDirectory(channels) });
   return {
     port: origin.port,

@@ -1,4 +1,4 @@
-// Real caches in front of an origin: finds the program, starts it in a temporary folder on a free port, ends it by pid.
+// nginx with settings of a bench's own: finds the program, starts it in a temporary folder on a free port, ends it by pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -105,23 +105,4 @@ export async function openNginx(http: string, location: string, originPort: numb
     }`;
   await writeFile(join(folder, 'nginx.conf'), settings);
   return run(program, ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], folder, port);
-}
-
-export async function openVarnish(originPort: number): Promise<Edge> {
-  const program = programPath('varnishd', 'varnish');
-  const folder = await mkdtemp(join(tmpdir(), 'edge-varnish-'));
-  const port = await freePort();
-  const pools = ['-p', 'thread_pools=1', '-p', 'thread_pool_min=50', '-p', 'thread_pool_max=500'];
-  const args = [
-    '-F',
-    '-j',
-    'none',
-    '-n',
-    join(folder, 'work'),
-    '-a',
-    `127.0.0.1:${port}`,
-    '-b',
-    `127.0.0.1:${originPort}`,
-  ];
-  return run(program, [...args, '-s', 'malloc,64m', '-T', 'none', ...pools], folder, port);
 }

@@ -1,6 +1,6 @@
 /**
  * The edges in front of the origin and the alternatives beside it, all of them Debian's programs on free ports of loopback:
- * Varnish with samples/default.vcl behind an nginx that only ends TLS and HTTP/2, nginx with samples/nginx.conf and TLS, and one more
+ * Varnish with docker/edge/varnish behind an nginx that only ends TLS and HTTP/2, docker/edge/nginx with TLS, and one more
  * nginx with its RTMP module. It never leaves a process behind: each ends by its pid, or with the bench.
  */
 import { execFile } from 'node:child_process';
@@ -9,9 +9,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { writeNginxSettings, writeVarnishSettings } from '../../rig/edges.ts';
 import { type Running, start, until } from '../service-process.ts';
 
-const SAMPLES = new URL('../../../samples/', import.meta.url).pathname;
 /** Debian's libnginx-mod-rtmp. */
 const RTMP_MODULE = '/usr/lib/nginx/modules/ngx_rtmp_module.so';
 const BODIES = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
@@ -86,12 +86,12 @@ http {
   }
 }`;
 
-/** Varnish as shipped in samples, with TLS and HTTP/2 in front. */
+/** Varnish as shipped, with TLS and HTTP/2 in front. */
 export async function openVarnishEdge(folder: string, originPort: number): Promise<Edge> {
   const [port, front] = [await freePort(), await freePort()];
-  const shipped = await readFile(join(SAMPLES, 'default.vcl'), 'utf8');
-  const vcl = join(folder, `varnish-${port}.vcl`);
-  await writeFile(vcl, shipped.replace('.port = "8080"', `.port = "${originPort}"`));
+  const settings = join(folder, `vcl-${port}`);
+  await mkdir(settings, { recursive: true });
+  const vcl = await writeVarnishSettings(settings, originPort);
   const work = ['-F', '-j', 'none', '-n', join(folder, `varnish-${port}`), '-T', 'none', '-s', 'malloc,256m'];
   const pools = ['-p', 'thread_pools=1', '-p', 'thread_pool_min=100', '-p', 'thread_pool_max=1000'];
   const cache = start('varnishd', [...work, '-a', `127.0.0.1:${port}`, '-f', vcl, ...pools]);
@@ -103,15 +103,15 @@ export async function openVarnishEdge(folder: string, originPort: number): Promi
   };
 }
 
-/** nginx as shipped in samples, with TLS and HTTP/2 where it says to put them. */
+/** nginx as shipped, with TLS and HTTP/2 where it says to put them. */
 export async function openNginxEdge(folder: string, originPort: number): Promise<Edge> {
   const port = await freePort();
   const certificate = await makeCertificate(folder);
-  const shipped = await readFile(join(SAMPLES, 'nginx.conf'), 'utf8');
-  const text = shipped
-    .replace('127.0.0.1:8080', `127.0.0.1:${originPort}`)
-    .replace('listen 8088;', `listen 127.0.0.1:${port} ssl http2; ${certificate} keepalive_requests 1000000;`)
-    .replace('worker_processes auto;', 'worker_processes 1;');
+  const prefix = join(folder, `nginx-${port}`);
+  await mkdir(prefix, { recursive: true });
+  const listen = `127.0.0.1:${port} ssl http2; ${certificate} keepalive_requests 1000000`;
+  const shipped = await readFile(await writeNginxSettings(prefix, originPort, listen), 'utf8');
+  const text = shipped.replace('worker_processes auto;', 'worker_processes 1;');
   const edge = await startNginx(folder, `nginx-${port}`, text, port);
   return { url: `https://127.0.0.1:${port}`, stop: () => edge.stop() };
 }

@@ -1,48 +1,53 @@
-# A Varnish edge in front of one Pitchside origin, also for low latency: waiting requests are woken at once, and an object that is
-# still growing is passed on byte by byte. Written for Varnish 7.1 (Debian 12), default settings otherwise:
+# A Varnish edge or shield in front of one Pitchside origin, also for low latency: waiting requests are woken at once, and an
+# object that is still growing is passed on byte by byte. Written for Varnish 7.1 (Debian 12), default settings otherwise:
 #
-#   varnishd -F -a :8088 -f "$PWD/samples/default.vcl" -s malloc,2g -p thread_pool_min=100 -p thread_pool_max=1000
+#   varnishd -F -a :8088 -f "$PWD/docker/edge/varnish/edge.vcl" -s malloc,2g -p thread_pool_min=100 -p thread_pool_max=1000
 #
-# Players then use http://EDGE:8088/live/match/master.m3u8. For TLS put hitch or nginx (without a cache) in front.
+# Players then use http://EDGE:8088/live/match/master.m3u8; for TLS, HTTP/2 and HTTP/3 put Caddy in front (../caddy). The origin's
+# address stands in origin.vcl. PITCHSIDE_EDGE_SECRET in the environment of varnishd opens an origin that is locked.
 vcl 4.1;
 
 import std;
-
-backend default {
-  .host = "127.0.0.1";
-  .port = "8080";
-  .max_connections = 2000;
-  .connect_timeout = 1s;
-  # Longer than a hold: the origin keeps a request for the next object for up to one segment, and a blocking playlist request
-  # for up to three (18 s with segments of 6 s).
-  .first_byte_timeout = 20s;
-}
+include "./origin.vcl";
 
 sub vcl_recv {
   # If you check tokens or cookies, do it here, before they go: what is not in the key is not checked by a hit.
   unset req.http.Cookie;
   unset req.http.Authorization;
+  unset req.http.X-Origin-Key;
+  unset req.http.X-Cache-Status;
 
   if (req.url ~ "^/time($|\?)") {
     return (synth(710));
   }
-  if (req.url !~ "^/live/") {
-    return (synth(404));
+  # A preflight is the same for every object: at 10,000 viewers it must not be a request to the origin.
+  if (req.method == "OPTIONS") {
+    return (synth(204));
   }
-  if (req.method != "GET" && req.method != "HEAD" && req.method != "OPTIONS") {
+  if (req.method != "GET" && req.method != "HEAD") {
     return (synth(405));
   }
+  # Invented paths and endless ones never reach the origin.
+  if (req.url ~ "^[^?]{1025}") {
+    return (synth(414));
+  }
+  if (req.url !~ "^/live/[a-z0-9-]+/(([a-z0-9-]+/)?[a-z]+\.(m3u8|mpd)|[a-z0-9-]+/[A-Za-z0-9_-]+/[A-Za-z0-9._-]+\.(m4s|mp4))($|\?)") {
+    return (synth(404));
+  }
 
-  # Of the query only the HLS delivery directives belong to the object, in one order; CMCD, tokens and the rest do not.
+  # Of the query only the HLS delivery directives belong to the object, of a media playlist alone, in one order and spelling;
+  # CMCD, tokens and the rest do not.
   set req.http.X-Query = "";
-  if (req.url ~ "[?&]_HLS_msn=[0-9]+") {
-    set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&](_HLS_msn=[0-9]+).*", "&\1");
-  }
-  if (req.url ~ "[?&]_HLS_part=[0-9]+") {
-    set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&](_HLS_part=[0-9]+).*", "&\1");
-  }
-  if (req.url ~ "[?&]_HLS_skip=(YES|v2)") {
-    set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&](_HLS_skip=(YES|v2)).*", "&\1");
+  if (req.url ~ "/media\.m3u8\?") {
+    if (req.url ~ "[?&]_HLS_msn=[0-9]{1,16}(&|$)") {
+      set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&]_HLS_msn=0*([0-9]+)(&.*|$)", "&_HLS_msn=\1");
+    }
+    if (req.url ~ "[?&]_HLS_part=[0-9]{1,16}(&|$)") {
+      set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&]_HLS_part=0*([0-9]+)(&.*|$)", "&_HLS_part=\1");
+    }
+    if (req.url ~ "[?&]_HLS_skip=(YES|v2)(&|$)") {
+      set req.http.X-Query = req.http.X-Query + regsub(req.url, ".*[?&](_HLS_skip=(YES|v2))(&.*|$)", "&\1");
+    }
   }
   set req.url = regsub(req.url, "\?.*$", "") + regsub(req.http.X-Query, "^&", "?");
   unset req.http.X-Query;
@@ -55,14 +60,48 @@ sub vcl_recv {
   }
 }
 
+sub vcl_hit {
+  set req.http.X-Cache-Status = "hit; ttl=" + regsub(obj.ttl, "\..*$", "");
+}
+
+sub vcl_miss {
+  set req.http.X-Cache-Status = "fwd=uri-miss";
+}
+
+sub vcl_pass {
+  set req.http.X-Cache-Status = "fwd=bypass";
+}
+
 # The path and its directives are the object, whatever name the edge was called by.
 sub vcl_hash {
   hash_data(req.url);
   return (lookup);
 }
 
+sub vcl_backend_fetch {
+  # The first of what may be two, while one is changed for the other.
+  set bereq.http.X-Origin-Key = regsub(std.getenv("PITCHSIDE_EDGE_SECRET"), ",.*$", "");
+  if (bereq.http.X-Origin-Key == "") {
+    unset bereq.http.X-Origin-Key;
+  }
+  # Longer than a hold: the origin keeps a request for the next object for up to one segment, and a blocking playlist request
+  # for up to three (18 s with segments of 6 s). A list without directives is there at once, or the origin hangs: then what is
+  # kept serves as long as stale-if-error says.
+  set bereq.first_byte_timeout = 20s;
+  if (bereq.url ~ "\.(m3u8|mpd)$") {
+    set bereq.first_byte_timeout = 4s;
+  }
+  set bereq.between_bytes_timeout = 10s;
+}
+
 sub vcl_backend_response {
   unset beresp.http.Set-Cookie;
+  # Purge keys and the directives for surrogates are for this cache alone.
+  unset beresp.http.Surrogate-Control;
+  # The origin is locked and does not know this edge's secret: that is our fault, not the viewer's, and the same for all of them.
+  if (beresp.status == 401 || beresp.status == 403) {
+    return (error(502));
+  }
   # An error must not take the place of the good copy that may still be served stale.
   if (beresp.status >= 500) {
     return (error(beresp.status));
@@ -103,6 +142,12 @@ sub vcl_deliver {
   if (resp.status >= 500 && req.restarts == 0 && req.url !~ "_HLS_msn" && (req.method == "GET" || req.method == "HEAD")) {
     return (restart);
   }
+  # RFC 9211: the member of the cache nearest to the origin comes first.
+  if (resp.http.Cache-Status) {
+    set resp.http.Cache-Status = resp.http.Cache-Status + ", varnish; " + req.http.X-Cache-Status;
+  } else {
+    set resp.http.Cache-Status = "varnish; " + req.http.X-Cache-Status;
+  }
   unset resp.http.Via;
   unset resp.http.X-Varnish;
 }
@@ -111,6 +156,17 @@ sub vcl_synth {
   set resp.http.Access-Control-Allow-Origin = "*";
   set resp.http.Timing-Allow-Origin = "*";
   set resp.http.Cache-Control = "no-store";
+  if (resp.status == 204) {
+    set resp.http.Cache-Control = "public, max-age=7200";
+    set resp.http.Access-Control-Max-Age = "7200";
+    set resp.http.Access-Control-Allow-Methods = "GET, HEAD, OPTIONS";
+    set resp.http.Access-Control-Allow-Headers = "Range, If-None-Match, If-Modified-Since, Authorization, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session";
+    synthetic("");
+    return (deliver);
+  }
+  if (resp.status == 405) {
+    set resp.http.Allow = "GET, HEAD, OPTIONS";
+  }
   set resp.http.Content-Type = "text/plain";
   if (resp.status != 710) {
     synthetic("");

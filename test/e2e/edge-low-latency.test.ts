@@ -1,11 +1,11 @@
-// The sample edges in front of the real origin: blocking playlists collapse, growing Segments flow, cut ones are not kept.
+// The edges of docker/edge in front of the real origin: blocking playlists collapse, growing Segments flow, cut ones are not kept.
 import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { MediaName, TextAnswer } from '../../src/channel/view.ts';
 import { FakeChannel, textRevision } from '../fakes/channel-view.ts';
+import { type Edge, openNginxEdge, openVarnishEdge } from '../rig/edges.ts';
 import { type Answer, ask, openTestOrigin, type TestOrigin, until } from './origin-client.ts';
-import { type Edge, startNginx, startVarnish } from './samples-edge.ts';
 
 const [PART0, PART1, PART2] = ['a', 'b', 'c'].map((letter) => letter.repeat(20_000)) as [string, string, string];
 
@@ -58,17 +58,17 @@ function watch(port: number, target: string): Viewer {
 }
 
 const EDGES = [
-  ['nginx', startNginx],
-  ['Varnish', startVarnish],
+  ['nginx', openNginxEdge],
+  ['Varnish', openVarnishEdge],
 ] as const;
 
-describe.each(EDGES)('%s with its sample', (name, start) => {
+describe.each(EDGES)('%s', (name, start) => {
   let edge: Edge;
   beforeAll(async () => {
     edge = await start(origin.port);
   });
   afterAll(async () => {
-    await edge.stop();
+    await edge.close();
   });
   const twenty = (target: (index: number) => string): Promise<readonly Answer[]> =>
     Promise.all(Array.from({ length: 20 }, (_, index) => ask(edge.port, target(index))));
@@ -174,7 +174,7 @@ test('RFC 8216bis appendix B: both keep the answer to a blocking request for 12 
         await delay(3000);
         expect((await ask(edge.port, target)).body.toString()).toContain('# later');
       } finally {
-        await edge.stop();
+        await edge.close();
       }
     }),
   );
