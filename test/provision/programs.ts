@@ -18,6 +18,8 @@ export const NEEDED_PROGRAMS: readonly NeededProgram[] = [
   { name: 'chromium', debianPackage: 'chromium', purpose: 'plays it' },
   { name: 'nginx', debianPackage: 'nginx', purpose: 'an edge' },
   { name: 'varnishd', debianPackage: 'varnish', purpose: 'an edge' },
+  { name: 'caddy', debianPackage: 'caddy', purpose: 'an edge: TLS, HTTP/2, HTTP/3' },
+  { name: 'promtool', debianPackage: 'prometheus', purpose: 'reads alert rules' },
   { name: 'wrk', debianPackage: 'wrk', purpose: 'load' },
   { name: 'xmllint', debianPackage: 'libxml2-utils', purpose: 'reads manifests strictly' },
   { name: 'openssl', debianPackage: 'openssl', purpose: 'makes a certificate' },

@@ -35,7 +35,9 @@ describe('the plan for the tests’ programs', () => {
   test('covers a machine with nothing at all', () => {
     const plan = planPrograms(NEEDED_PROGRAMS, () => undefined, ROOT_DEBIAN);
     const packages = plan.kind === 'install' ? plan.install.args.slice(3) : [];
-    expect(packages.toSorted()).toEqual(['chromium', 'ffmpeg', 'libxml2-utils', 'nginx', 'openssl', 'varnish', 'wrk']);
+    expect(packages.toSorted()).toEqual([
+      ...['caddy', 'chromium', 'ffmpeg', 'libxml2-utils', 'nginx', 'openssl', 'prometheus', 'varnish', 'wrk'],
+    ]);
   });
 
   test('without root it says what to run by hand', () => {
