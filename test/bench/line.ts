@@ -12,6 +12,8 @@ export interface BenchLine {
   readonly unit: string;
   /** Figures below (`inclusive`: or at) this meet the goal. */
   readonly goal?: { readonly below: number; readonly inclusive: boolean } | undefined;
+  /** Or: figures at or above this meet the goal. */
+  readonly goalAtLeast?: number | undefined;
   /** What the figure is made of, for people. */
   readonly note: string;
 }
@@ -21,6 +23,7 @@ export interface Named {
   readonly unit?: string;
   readonly below?: number;
   readonly atMost?: number;
+  readonly atLeast?: number;
   readonly note?: string;
 }
 
@@ -37,13 +40,24 @@ export function lineOf(named: Named, values: readonly number[]): BenchLine {
     most: Math.max(...values),
     rounds: values.length,
     unit: named.unit ?? '',
+    goalAtLeast: named.atLeast,
     goal: limit === undefined ? undefined : { below: limit, inclusive: named.atMost !== undefined },
     note: named.note ?? '',
   };
 }
 
 /** `two-core: service / bare ffmpeg | 1.08 (1.06 to 1.11, 5 rounds) | goal <= 1.15: met | ...` */
-export function textOf({ what, median: middle, least, most, rounds, unit, goal, note }: BenchLine): string {
+export function textOf({
+  what,
+  median: middle,
+  least,
+  most,
+  rounds,
+  unit,
+  goal,
+  goalAtLeast,
+  note,
+}: BenchLine): string {
   const blank = unit === '' ? '' : ' ';
   const spread = rounds > 1 ? ` (${figure(least)} to ${figure(most)}, ${rounds} rounds)` : '';
   const columns = [what, `${figure(middle)}${blank}${unit}${spread}`];
@@ -53,6 +67,8 @@ export function textOf({ what, median: middle, least, most, rounds, unit, goal, 
       `goal ${goal.inclusive ? '<=' : '<'} ${figure(goal.below)}${blank}${unit}: ${isMet ? 'met' : 'NOT MET'}`,
     );
   }
+  if (goalAtLeast !== undefined)
+    columns.push(`goal >= ${figure(goalAtLeast)}${blank}${unit}: ${middle >= goalAtLeast ? 'met' : 'NOT MET'}`);
   if (note !== '') columns.push(note);
   return columns.join(' | ');
 }

@@ -14,7 +14,7 @@
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played
  *   recovery                  an encoder that is killed, for source GOPs of 2, 4 and 8.3 s: seconds until live media is on air, frames missing
  *   memory                    MB of one more channel above the bytes of its window
- *   origin                    requests a second beside nginx with the same bytes in files (needs nginx and wrk)
+ *   origin                    requests a second and per core beside nginx with the same bytes in files and beside bare node:http (needs nginx and wrk)
  *   waiters                   milliseconds to answer 1,000 and 10,000 held requests, beside a bare loop of socket.write
  *   ingest                    CPU of the RTMP child for one publish at 6 and 20 Mbit/s, beside node-media-server alone
  *   encode                    CPU of ffmpeg with its CMAF outputs beside the same without
@@ -62,7 +62,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   recovery: (material, { rounds }) => recovery(material, rounds),
   tuning: (material, { rounds }) => tuning(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
-  origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 3),
+  origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 2),
   waiters: (_, { rounds }) => waiters(rounds),
   ingest: (material, { rounds, quick }) => ingest(material, rounds, quick ? 3 : 8),
   encode: (_, { rounds }) => encode(rounds),

@@ -9,6 +9,7 @@ import { connect } from './origin-client.ts';
 
 export interface Edge {
   readonly port: number;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -79,7 +80,7 @@ async function run(program: string, args: readonly string[], folder: string, por
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { port, close };
+  return { port, pid: child.pid ?? 0, close };
 }
 
 /** `http` is what stands in nginx's http block, `location` in its one location; ORIGIN is replaced by host:port. */
