@@ -85,7 +85,7 @@ export interface Listen {
 }
 
 /** Who may ask the origin: one of the two is enough. */
-export interface LockSettings {
+interface LockSettings {
   readonly header: string;
   readonly secrets: readonly string[];
   /** Addresses and CIDR blocks. */
@@ -93,7 +93,7 @@ export interface LockSettings {
 }
 
 /** Proxies that are believed when they say for whom they ask, and the field in which they say it. */
-export interface ProxySettings {
+interface ProxySettings {
   readonly addresses: readonly string[];
   readonly field: 'x-forwarded-for' | 'forwarded';
 }
