@@ -31,7 +31,7 @@ sub vcl_recv {
   if (req.url ~ "^[^?]{1025}") {
     return (synth(414));
   }
-  if (req.url !~ "^/live/[a-z0-9-]+/(([a-z0-9-]+/)?[a-z]+\.(m3u8|mpd)|[a-z0-9-]+/[A-Za-z0-9_-]+/[A-Za-z0-9._-]+\.(m4s|mp4))($|\?)") {
+  if (req.url !~ "^/live/[a-z0-9-]{1,63}/(([a-z0-9-]{1,32}/)?[a-z]{1,16}\.(m3u8|mpd)|[a-z0-9-]{1,32}/[A-Za-z0-9_-]{1,64}/[A-Za-z0-9._-]{1,80}\.(m4s|mp4))($|\?)") {
     return (synth(404));
   }
 
@@ -138,8 +138,8 @@ sub vcl_backend_error {
 }
 
 sub vcl_deliver {
-  # Once more, now with grace. Not for a request that was held: it would be held a second time.
-  if (resp.status >= 500 && req.restarts == 0 && req.url !~ "_HLS_msn" && (req.method == "GET" || req.method == "HEAD")) {
+  # Once more, now with grace. Only for lists without directives: media is never stale, and what was held would be held again.
+  if (resp.status >= 500 && req.restarts == 0 && req.url ~ "\.(m3u8|mpd)$" && (req.method == "GET" || req.method == "HEAD")) {
     return (restart);
   }
   # RFC 9211: the member of the cache nearest to the origin comes first.
