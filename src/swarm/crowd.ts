@@ -20,7 +20,7 @@ export interface CrowdOptions {
   readonly maxRequestsPerSecond: number;
   readonly urlOf: (kind: ViewerKind) => string;
   readonly connectionsOf: (kind: ViewerKind) => number;
-  /** Where requests that are sent now are counted. */
+  /** Where answers that come now are counted, as the origin counts them. */
   readonly ledger: () => Ledger;
 }
 
@@ -128,11 +128,10 @@ export class Crowd {
   }
 
   #get(member: Member, ask: Ask): void {
-    const counted = this.#options.ledger();
     member.pool.get(ask.url, TEXTS.has(ask.kind), (fetched) => {
       // What was under way when a viewer left, or the run ended, is nobody's failure.
       if (this.#isClosed || (member.viewer.session !== ask.session && fetched.status === 0)) return;
-      counted.took(ask.kind, ask.url, fetched);
+      this.#options.ledger().took(ask.kind, ask.url, fetched);
       this.#step(member, { kind: 'answer', ask, answer: this.#answerOf(ask, fetched) });
     });
   }

@@ -98,9 +98,9 @@ function directivesOf(list: HlsList | undefined): string {
 function place(lane: HlsLane, view: LaneView): HlsLane {
   const { list, next } = lane;
   if (list === undefined) return lane;
-  if (next === undefined) return { ...lane, next: startOf(list, view.wish, view.isLowLatency) };
-  const found = placeAt(list, next, view.isLowLatency);
-  if (found.kind === 'gone') return { ...lane, next: startOf(list, { kind: 'edge' }, view.isLowLatency) };
+  const found = next === undefined ? undefined : placeAt(list, next, view.isLowLatency);
+  if (found === undefined) return place({ ...lane, next: startOf(list, view.wish, view.isLowLatency) }, view);
+  if (found.kind === 'gone') return place({ ...lane, next: startOf(list, { kind: 'edge' }, view.isLowLatency) }, view);
   return found.kind === 'gap' ? place({ ...lane, next: found.after }, view) : lane;
 }
 

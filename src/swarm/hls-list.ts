@@ -66,6 +66,8 @@ export type HlsReading =
 
 /** Reads a text that came from `url`; `revision` names it. A text without variants and Segments is nothing to play. */
 export function readHls(text: string, url: string, revision: string): HlsReading {
+  // bis 4.4.1.1: EXTM3U "MUST be the first line"; what a server says instead of a playlist is not one.
+  if (!/^#EXTM3U\s/.test(text)) return { kind: 'nothing' };
   const playlist = readPlaylist(text);
   if (playlist.kind === 'multivariant') {
     const rungs = rungsOf(playlist, url);

@@ -152,13 +152,16 @@ function cappedViewers(wanted: number, wish: SwarmWish, facts: StreamFacts, limi
   return viewers;
 }
 
-/** Each rendition of a blocking viewer has a held list and a held part at once; the others ask for one thing after another. */
-function connectionsFor(wish: SwarmWish, { hls }: StreamFacts): Mix {
-  const held = 2 * (hls?.lanes ?? 2);
-  return mixOf((kind) => {
-    const needed = kind === 'll-hls' && hls?.list.canBlock === true ? held : 1;
-    return Math.max(needed, Math.min(wish.connections ?? 2, SWARM_LIMITS.connectionsPerViewer));
-  });
+/** What is held, or grows, has its connection to itself; beside it lists and MPDs go on. The others ask for one thing after another. */
+function connectionsFor(wish: SwarmWish, { hls, dash }: StreamFacts): Mix {
+  const grows = dash?.mpd.periods.at(-1)?.sets.some((rungs) => rungs.some((rung) => rung.offeredEarlyMs > 0)) ?? false;
+  const needed = {
+    hls: 1,
+    'll-hls': hls?.list.canBlock === true ? 2 * hls.lanes : 1,
+    dash: grows ? (dash?.lanes ?? 1) + 1 : 1,
+  };
+  const wanted = Math.min(wish.connections ?? 2, SWARM_LIMITS.connectionsPerViewer);
+  return mixOf((kind) => Math.max(needed[kind], wanted));
 }
 
 function round(value: number): number {

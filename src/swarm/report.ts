@@ -1,6 +1,6 @@
 /**
  * What a run was, as figures and as text. Pure.
- * It never extrapolates: what was not sent is not in it. Invariant: figures of a phase are of requests sent in it.
+ * It never extrapolates: what was not sent is not in it. Invariant: figures of a phase are of answers that came in it.
  */
 import type { KindFigures, Ledger, LedgerFigures } from './ledger.ts';
 import { ASK_KINDS, type AskKind, VIEWER_KINDS } from './model.ts';
