@@ -50,7 +50,8 @@ const SHAPE: CommandShape = {
     { name: 'json', help: 'the figures as JSON' },
   ],
   notes: [
-    'Example: pitchside swarm --url http://localhost:8080/live/match --viewers 200 --spike 500@30s --metrics http://localhost:8081/metrics',
+    'Example: pitchside swarm --url http://localhost:8088/live/match --viewers 200 \\',
+    '           --spike 500@30s --metrics http://localhost:8081/metrics',
   ],
 };
 

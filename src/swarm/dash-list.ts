@@ -8,7 +8,7 @@ import { resolveUrl } from '../check/hls-read.ts';
 import { periodRanges } from '../check/mpd-segments.ts';
 import { type AdaptationSet, type Mpd, type Representation, readMpd, type SegmentTemplate } from '../check/mpd-text.ts';
 
-export interface DashRung {
+interface DashRung {
   readonly id: string;
   readonly initUrl: string | undefined;
   /** With `$Number$` in it. */
@@ -19,7 +19,7 @@ export interface DashRung {
   readonly offeredEarlyMs: number;
 }
 
-export interface DashPeriod {
+interface DashPeriod {
   readonly startMs: number;
   readonly endMs: number | undefined;
   /** Picture first, then sound; each with at least one rung. */

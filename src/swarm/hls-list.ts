@@ -13,7 +13,7 @@ export interface Position {
   readonly part: number;
 }
 
-export interface ListedPart extends Span {
+interface ListedPart extends Span {
   readonly url: string;
   readonly isIndependent: boolean;
 }
@@ -28,7 +28,7 @@ export interface ListedSegment extends Span {
 }
 
 /** The Segment that is being made. */
-export interface OpenSegment {
+interface OpenSegment {
   readonly msn: number;
   readonly startMs: number;
   readonly mapUrl: string | undefined;
@@ -52,7 +52,7 @@ export interface HlsList {
   readonly hintUrl: string | undefined;
 }
 
-export interface HlsRung {
+interface HlsRung {
   readonly url: string;
   readonly audioUrl: string | undefined;
 }

@@ -51,7 +51,8 @@ export class ViewerPool {
   }
 
   #agentOf(isSecure: boolean): HttpAgent | HttpsAgent {
-    const options = { keepAlive: true, maxSockets: this.#connections, maxFreeSockets: this.#connections };
+    const sockets = { maxSockets: this.#connections, maxFreeSockets: this.#connections };
+    const options = { keepAlive: true, timeout: TIMEOUT_MS, ...sockets };
     this.#agents ??= { http: new HttpAgent(options), https: new HttpsAgent(options) };
     return isSecure ? this.#agents.https : this.#agents.http;
   }
@@ -73,7 +74,7 @@ export class ViewerPool {
       agent: this.#agentOf(isSecure),
       headers: { 'accept-encoding': 'gzip', 'user-agent': 'pitchside-swarm', accept: '*/*' },
     });
-    request.setTimeout(TIMEOUT_MS, () => {
+    request.once('timeout', () => {
       failed('TIMEOUT');
       request.destroy();
     });

@@ -48,7 +48,7 @@ export interface SwarmPlan extends SwarmWish {
   readonly capped: readonly string[];
 }
 
-export const SWARM_LIMITS = {
+const SWARM_LIMITS = {
   viewers: 20_000,
   durationMs: 3_600_000,
   requestsPerSecond: 50_000,

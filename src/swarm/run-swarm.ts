@@ -86,7 +86,7 @@ class Run {
     const beganMs = clock.nowMs();
     try {
       this.#origin = await this.#readOrigin();
-      await this.#course(beganMs);
+      await this.#course();
     } finally {
       clearInterval(progress);
       this.#crowd.close();
@@ -106,17 +106,18 @@ class Run {
     return { rssMb: Math.round(this.#peakRss / 1e6) };
   }
 
-  async #course(beganMs: number): Promise<void> {
+  /** Phases last as long as planned from when they begin: on a machine that cannot keep up each of them is measured all the same. */
+  async #course(): Promise<void> {
     const { durationMs, rampMs, spike, counts, joinCounts } = this.#plan;
     const joinedMs = Math.min(durationMs, rampMs + SETTLE_MS);
     this.#crowd.join(kindsOf(counts), rampMs);
-    await this.#phase('joining', beganMs + joinedMs);
+    await this.#phase('joining', joinedMs);
     if (spike === undefined || spike.viewers === 0 || spike.atMs >= durationMs) {
-      await this.#phase('watching', beganMs + durationMs);
+      await this.#phase('watching', durationMs - joinedMs);
       return;
     }
     const spikeMs = Math.max(joinedMs, spike.atMs);
-    await this.#phase('watching', beganMs + spikeMs);
+    await this.#phase('watching', spikeMs - joinedMs);
     if (spike.what === 'join') this.#crowd.join(kindsOf(joinCounts), WICKET_MS);
     else {
       this.#crowd.disturb(spike.viewers, WICKET_MS, (share) =>
@@ -124,17 +125,16 @@ class Run {
         spike.what === 'reload' ? { kind: 'reload' } : { kind: 'rewind', share: 0.1 + 0.8 * share },
       );
     }
-    await this.#phase('spike', beganMs + Math.min(durationMs, spikeMs + SPIKE_MS));
-    await this.#phase('after', beganMs + durationMs);
+    await this.#phase('spike', Math.min(SPIKE_MS, durationMs - spikeMs));
+    await this.#phase('after', durationMs - spikeMs - SPIKE_MS);
   }
 
-  /** Waits until `untilMs` or the end, and closes the books of what was sent since the phase before. */
-  async #phase(name: PhaseName, untilMs: number): Promise<void> {
+  /** Waits so long or until the end, and closes the books of what came since the phase before. */
+  async #phase(name: PhaseName, forMs: number): Promise<void> {
     const { clock, signal } = this.#options;
-    const waitMs = untilMs - clock.nowMs();
-    if (waitMs <= 0 || signal.aborted) return;
+    if (forMs <= 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const cancel = clock.after(waitMs, resolve);
+      const cancel = clock.after(forMs, resolve);
       const stop = (): void => {
         cancel();
         resolve();
