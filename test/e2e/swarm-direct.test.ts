@@ -33,7 +33,13 @@ async function swarm(changes: Partial<SwarmWish>): Promise<{ report: SwarmReport
   let plan: SwarmPlan | undefined;
   const wish: SwarmWish = {
     ...{ hlsUrl: `${service.base}/master.m3u8`, mpdUrl: `${service.base}/manifest.mpd`, viewers: 20, seed: 1 },
-    ...{ mix: { hls: 60, 'll-hls': 30, dash: 10 }, durationMs: 6000, rampMs: 500, spike: undefined, thinkMs: undefined },
+    ...{
+      mix: { hls: 60, 'll-hls': 30, dash: 10 },
+      durationMs: 6000,
+      rampMs: 500,
+      spike: undefined,
+      thinkMs: undefined,
+    },
     ...{ connections: undefined, maxRequestsPerSecond: 5000 },
     metricsUrl: `http://127.0.0.1:${service.ports.control}/metrics`,
     ...changes,

@@ -3,7 +3,7 @@
  *
  *   npm run bench:cdn -- [--only normal-varnish,normal-nginx,low-varnish,spike] [--viewers 10,100,1000,10000] [--seconds 20]
  *
- * A real service on the tiny ladder with a feed, a real edge with the sample configuration, `pitchside swarm` as the audience (seed 1,
+ * A real service on the tiny ladder with a feed, a real edge with the shipped settings, `pitchside swarm` as the audience (seed 1,
  * a whim a minute each, ordinary live: 60 % HLS, 30 % blocking HLS, 10 % DASH). A crowd is measured for --seconds after it has joined. A
  * crowd that this machine does not serve on time is named so; goals beyond what was held are extrapolated, and said to be.
  */
