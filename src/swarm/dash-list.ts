@@ -5,6 +5,7 @@
  */
 
 import { resolveUrl } from '../check/hls-read.ts';
+import { durationSeconds } from '../check/iso-time.ts';
 import { periodRanges } from '../check/mpd-segments.ts';
 import { type AdaptationSet, type Mpd, type Representation, readMpd, type SegmentTemplate } from '../check/mpd-text.ts';
 
@@ -63,9 +64,8 @@ export function readDash(text: string, url: string, revision: string): DashList 
 function delayOf(mpd: Mpd): number | undefined {
   const target = mpd.latencies[0]?.['target'];
   if (target !== undefined) return Number(target);
-  const text = mpd.attributes['suggestedPresentationDelay'];
-  const seconds = text === undefined ? undefined : /^PT([\d.]+)S$/.exec(text)?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
+  const seconds = durationSeconds(mpd.attributes['suggestedPresentationDelay']);
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 function periodsOf(mpd: Mpd): readonly DashPeriod[] {
