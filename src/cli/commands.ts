@@ -5,7 +5,8 @@ import { demoCommand } from './demo.ts';
 import { pushCommand } from './push.ts';
 import { serveCommand } from './serve.ts';
 import type { Doors } from './service-door.ts';
+import { swarmCommand } from './swarm.ts';
 
 export function allCommands(doors: Doors): readonly Command[] {
-  return [demoCommand(doors), serveCommand(doors), pushCommand(doors), checkCommand(doors)];
+  return [demoCommand(doors), serveCommand(doors), pushCommand(doors), checkCommand(doors), swarmCommand(doors)];
 }

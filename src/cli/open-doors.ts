@@ -66,5 +66,6 @@ export function openDoors(clock: Clock): Doors {
     provisionFfmpeg: provisionedFfmpeg,
     startEncode: (ffmpegPath, command, listener) => startEncoder({ ffmpegPath, command, listener }),
     checkStream: async (options) => (await import('../check/check-stream.ts')).checkStream(options),
+    runSwarm: async (options) => (await import('../swarm/run-swarm.ts')).runSwarm(options),
   };
 }

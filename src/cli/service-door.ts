@@ -5,6 +5,8 @@
 import type { CheckOptions, CheckResult } from '../check/check-stream.ts';
 import type { Settings } from '../config/model.ts';
 import type { RunningService, ServiceOptions } from '../service.ts';
+import type { SwarmReport } from '../swarm/report.ts';
+import type { SwarmOptions } from '../swarm/run-swarm.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger, LogLevel } from '../system/log.ts';
 import type { EncodeCommand, EncodeProcess, EncodeProcessListener } from '../transcode/model.ts';
@@ -40,4 +42,6 @@ export interface Doors {
   startEncode(ffmpegPath: string, command: EncodeCommand, listener: EncodeProcessListener): EncodeProcess;
   /** Throws HTTP_NOT_FOUND when there is nothing to read. */
   checkStream(options: CheckOptions): Promise<CheckResult>;
+  /** Throws HTTP_NOT_FOUND when there is nothing to watch. */
+  runSwarm(options: SwarmOptions): Promise<SwarmReport>;
 }

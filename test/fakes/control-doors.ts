@@ -118,6 +118,9 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
     locateFfmpeg: async () => '/usr/bin/ffmpeg',
     provisionFfmpeg: async () => '/usr/bin/ffmpeg',
     checkStream: async () => checkResult([]),
+    async runSwarm() {
+      throw new Error('no swarm here');
+    },
     startEncode(_path, command, listener) {
       const encode: FakeEncode = {
         command,

@@ -22,6 +22,7 @@ describe('the command line', () => {
     ['serve', ['serve']],
     ['push', ['push']],
     ['check', ['check']],
+    ['swarm', ['swarm']],
   ])('has a help text for %s, no wider than 80 columns', async (name, argv) => {
     const { code, out } = await run(...argv, '--help');
     expect(code).toBe(0);

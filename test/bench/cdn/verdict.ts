@@ -1,0 +1,110 @@
+/**
+ * From the figures of swarms to lines: what was measured, what follows from it, and which goal it meets. Pure.
+ * It never calls an extrapolation measured. Invariant: a crowd counts as held only when it sent nine tenths of what it should have and
+ * the generator's own lateness stayed below a quarter of a second.
+ */
+import type { PhaseReport, SwarmReport } from '../../../src/swarm/report.ts';
+
+export interface Measured {
+  readonly wanted: number;
+  readonly viewers: number;
+  readonly requestsPerSecond: number;
+  readonly expectedPerSecond: number;
+  readonly originPerSecond: number;
+  readonly objectsPerSecond: number;
+  readonly offload: number;
+  readonly late: number;
+  readonly errors: number;
+  readonly p95Ms: number;
+  readonly generatorP99Ms: number;
+  readonly rssMb: number;
+  readonly isHeld: boolean;
+  readonly capped: readonly string[];
+}
+
+const HELD_SHARE = 0.9;
+const HELD_LATE_MS = 250;
+
+export function measuredOf(report: SwarmReport, wanted: number): Measured {
+  const phase = phaseOf(report, 'watching');
+  const { viewers, requestsPerSecond, expectedPerSecond = 0, objectsPerSecond, late, errors, generatorLateMs } = phase;
+  const { perSecond = Number.NaN, offload = Number.NaN } = phase.origin ?? {};
+  const isHeld =
+    viewers >= wanted && requestsPerSecond >= HELD_SHARE * expectedPerSecond && generatorLateMs.p99 <= HELD_LATE_MS;
+  return {
+    ...{ wanted, viewers, requestsPerSecond, expectedPerSecond, objectsPerSecond, late, errors, isHeld },
+    ...{ originPerSecond: perSecond, offload, generatorP99Ms: generatorLateMs.p99, rssMb: report.rssMb },
+    p95Ms: phase.kinds.segment?.latencyMs.p95 ?? phase.kinds.part?.latencyMs.p95 ?? 0,
+    capped: report.plan.capped,
+  };
+}
+
+function phaseOf(report: SwarmReport, name: PhaseReport['name']): PhaseReport {
+  const phase = report.phases.find((one) => one.name === name);
+  if (phase === undefined) throw new Error(`the swarm had no phase ${name}`);
+  return phase;
+}
+
+export function rowOf(what: string, one: Measured): string {
+  const share = (100 * one.requestsPerSecond) / one.expectedPerSecond;
+  return [
+    `${what}, ${one.viewers} viewers${one.viewers < one.wanted ? ` (of ${one.wanted})` : ''}`,
+    one.isHeld ? 'measured' : 'measured, but the machine did not hold their schedule',
+    `${one.requestsPerSecond.toFixed(0)} requests a second (${share.toFixed(0)} % of the arithmetic)`,
+    Number.isNaN(one.originPerSecond)
+      ? "the origin's count could not be read"
+      : `origin ${one.originPerSecond.toFixed(2)} of ${one.objectsPerSecond.toFixed(2)} objects a second (${(one.originPerSecond / one.objectsPerSecond).toFixed(2)})`,
+    `offload ${(100 * one.offload).toFixed(3)} %`,
+    `late ${one.late}, errors ${one.errors}`,
+    `segments p95 ${one.p95Ms} ms, generator late p99 ${one.generatorP99Ms} ms, ${one.rssMb} MB`,
+  ].join(' | ');
+}
+
+const goal = (isMet: boolean) => (isMet ? 'met' : 'NOT MET');
+
+/** `goalViewers`: where the goal is set; extrapolated from the largest crowd that was held when it was not reached. */
+export function verdictsOf(what: string, every: readonly Measured[], goalViewers: number): readonly string[] {
+  const all = every.filter(({ originPerSecond }) => Number.isFinite(originPerSecond));
+  const held = all.filter(({ isHeld }) => isHeld);
+  const largest = held.at(-1);
+  const worst = Math.max(...all.map(({ originPerSecond, objectsPerSecond }) => originPerSecond / objectsPerSecond));
+  const lines = [
+    `${what}: origin requests / objects, worst of all crowds | ${worst.toFixed(3)} | goal <= 1.05: ${goal(worst <= 1.05)}`,
+  ];
+  if (largest === undefined) return [...lines, `${what}: no crowd was held`];
+  const [other] = all.filter(({ viewers }) => viewers >= 10 * largest.viewers);
+  const pair = other ?? held.findLast(({ viewers }) => viewers * 5 <= largest.viewers);
+  if (pair !== undefined) {
+    const ratio = largest.originPerSecond / pair.originPerSecond;
+    lines.push(
+      `${what}: origin at ${largest.viewers} / origin at ${pair.viewers} viewers | ${ratio.toFixed(3)} | goal 0.95 to 1.05: ${goal(Math.abs(ratio - 1) <= 0.05)}`,
+    );
+  }
+  const perViewer = largest.expectedPerSecond / largest.viewers;
+  const offload = 1 - largest.originPerSecond / (perViewer * goalViewers);
+  const how =
+    largest.viewers >= goalViewers
+      ? 'measured'
+      : `extrapolated from ${largest.viewers} viewers, the most that were held`;
+  lines.push(
+    `${what}: offload at ${goalViewers} viewers | ${(100 * offload).toFixed(3)} % | ${how} | goal > 99.9 %: ${goal(offload > 0.999)}`,
+  );
+  return lines;
+}
+
+/** A spike and what followed it, against what one cache has to ask for in that time. */
+export function spikeLines(what: string, report: SwarmReport): readonly string[] {
+  const phases = report.phases.filter(({ name }) => name === 'spike' || name === 'after');
+  const sum = (of: (phase: PhaseReport) => number) => phases.reduce((all, phase) => all + of(phase), 0);
+  const [seconds, origin] = [sum((phase) => phase.seconds), sum((phase) => phase.origin?.requests ?? Number.NaN)];
+  // A text counts once more in each phase that it was renewed in before.
+  const objects = Math.ceil(sum((phase) => phase.objectsPerSecond * phase.seconds));
+  const spiked = report.plan.spike?.viewers ?? 0;
+  const first = report.phases.find(({ name }) => name === 'spike');
+  const slowest = Math.max(0, ...Object.values(first?.kinds ?? {}).map(({ latencyMs }) => latencyMs.p99));
+  const failed = sum(({ errors }) => errors);
+  return [
+    `${what}: ${spiked} viewers ${report.plan.spike?.what ?? ''} within a second | ${sum(({ requests }) => requests)} requests in ${seconds.toFixed(0)} s | origin ${origin} requests for ${objects} objects | goal: one an object: ${goal(origin <= objects)} | errors ${failed}, slowest p99 ${slowest} ms, ${report.rssMb} MB`,
+    ...report.plan.capped.map((line) => `  capped: ${line}`),
+  ];
+}
