@@ -15,6 +15,7 @@ import { createApp } from './app.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import { createMediaHandler } from './media-handler.ts';
 import { createReply, type Exchange, type Reply } from './reply.ts';
+import { openTurns, type Turns } from './turns.ts';
 import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
 
@@ -75,9 +76,10 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
   const server = createLimitedServer(limits);
   const connections = trackConnections(server, clock);
-  const waiters = openWaiters({ clock, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
+  const turns = openTurns();
+  const waiters = openWaiters({ clock, turns, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
   const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs });
-  const route = createRoute({ ...options, connections, reply, limits, waiters });
+  const route = createRoute({ ...options, connections, reply, limits, turns, waiters });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).
   server.on('checkContinue', route);
@@ -118,6 +120,7 @@ function createLimitedServer(limits: OriginLimits): Server {
 interface RouteOptions extends OriginOptions {
   readonly connections: Connections;
   readonly reply: Reply;
+  readonly turns: Turns;
   readonly waiters: ReturnType<typeof openWaiters>;
   readonly limits: OriginLimits;
 }
