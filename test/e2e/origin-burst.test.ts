@@ -166,7 +166,10 @@ describe('a burst of the same answer', () => {
     expect(gunzipSync(Buffer.from(zipped, 'latin1')).toString()).toBe(plain);
     expect(plain).toMatch(/^#EXTM3U\nx/);
     expect(bodies).toEqual(coded.map((isZipped) => (isZipped ? zipped : plain)));
-    expect(await origin.count('http_responses_total', { kind: 'hls-blocked', status: '200' })).toBe(10);
+    // Counted when all have their bytes.
+    await until(
+      async () => (await origin.count('http_responses_total', { kind: 'hls-blocked', status: '200' })) === 10,
+    );
   });
 
   it('of refusals: 503 for all when the Channel ends', async () => {
