@@ -92,7 +92,6 @@ async function serve(side: Side): Promise<void> {
       delay.enable();
     }
     if (order.kind === 'release') {
-      delay.reset();
       const startUs = nowUs();
       side.release(order.round);
       say({ kind: 'released', startUs });

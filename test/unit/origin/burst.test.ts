@@ -81,6 +81,22 @@ describe('a burst', () => {
     expect(repeat(exchange(), 200, FIELDS, big)).toBe(false);
   });
 
+  it('does not write for a response that was begun', () => {
+    const begun = exchange();
+    begun.response.writeHead(503);
+    expect(repeat(begun)).toBe(false);
+  });
+
+  it('keeps no bytes beyond its turn: an echo that is held goes for nobody then', async () => {
+    const [one, two, third] = [exchange(), exchange(), exchange()];
+    one.response.writeHead(200, FIELDS);
+    const echo = burst.note(one.request, one.response, FIELDS, BODY);
+    expect(echo?.write(two.response)).toBe(true);
+    await nextTurn();
+    expect(echo?.write(third.response)).toBe(false);
+    expect(third.text()).toBe('');
+  });
+
   it('is over with its turn of the event loop', async () => {
     await nextTurn();
     expect(repeat(exchange())).toBe(false);
