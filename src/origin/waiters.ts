@@ -21,7 +21,7 @@ export interface Waiters {
   readonly count: number;
 }
 
-export type OnEnd = (end: WaitEnd, slice: Slice) => void;
+type OnEnd = (end: WaitEnd, slice: Slice) => void;
 
 interface Waiter {
   /** Undefined once it was called or cancelled. */
