@@ -5,7 +5,7 @@
  */
 import type { ChannelSettings } from '../config/model.ts';
 import type { Grid } from '../package/grid.ts';
-import type { CommittedSegment } from '../package/model.ts';
+import type { CommittedSegment, Presentation } from '../package/model.ts';
 import { isSamePeriod, slatePlan } from '../package/period-plan.ts';
 import type { RunSource } from '../package/run-source.ts';
 import type { RunOrigin } from '../package/segmenter.ts';
@@ -13,7 +13,7 @@ import type { Slate } from '../package/slate.ts';
 import { Timeline } from '../package/timeline.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import { messageOf } from '../system/errors.ts';
-import { blockingReload, partKey, wholeKey } from './blocking-reload.ts';
+import { blockingReload, partKey, type ReloadAnswer, wholeKey } from './blocking-reload.ts';
 import type { ChannelParts } from './channel.ts';
 import { Manifests } from './manifests.ts';
 import { MediaIndex, mediaKey, mediaPartKey } from './media-index.ts';
@@ -208,22 +208,23 @@ export class OnAir {
     if (!this.isOpen) return { kind: 'pending', key: 'text', holdMs: OPENING_HOLD_MS, late: 'expired' };
     const presentation = this.timeline.presentation();
     const isDirected = directives !== undefined && name.kind === 'hls-media';
+    // Decided first: who is held needs no text yet, and it would be another one with each part of each Track.
+    const reload = isDirected ? this.#reload(presentation, name.track, directives) : undefined;
+    if (reload?.kind === 'wait') return { kind: 'pending', key: reload.key, holdMs: reload.holdMs, late: 'expired' };
+    if (reload?.kind === 'refused') return reload;
     const revision = this.#manifests.text(name, presentation, { isDelta: isDirected && directives.skip !== undefined });
     if (revision === undefined)
       return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
     this.#isShown = true;
-    if (!isDirected) return { kind: 'ready', revision, of: 'current' };
+    return { kind: 'ready', revision, of: reload?.of ?? 'current' };
+  }
+
+  /** Undefined for a Track that the playlists do not show. */
+  #reload(presentation: Presentation, track: string, { msn, part }: PlaylistDirectives): ReloadAnswer | undefined {
+    if (presentation.segments.at(-1)?.period.tracks.some(({ id }) => id === track) !== true) return undefined;
+    this.#isShown = true;
     // Where no parts are listed whole Segments are waited for, whatever part of them is named.
-    const { msn, part } = directives;
-    const answer = blockingReload(presentation, name.track, { msn, part: this.#hasParts ? part : undefined });
-    switch (answer.kind) {
-      case 'answer':
-        return { kind: 'ready', revision, of: answer.of };
-      case 'wait':
-        return { kind: 'pending', key: answer.key, holdMs: answer.holdMs, late: 'expired' };
-      case 'refused':
-        return answer;
-    }
+    return blockingReload(presentation, track, { msn, part: this.#hasParts ? part : undefined });
   }
 
   media(name: MediaName): MediaAnswer {

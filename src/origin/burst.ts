@@ -16,57 +16,86 @@ interface HeadOfResponse {
 /** Bodies above this are written apart from the head: the copy would cost more than the second write. */
 const COPIED_BYTES = 1024 * 1024;
 
-export class Burst {
-  #status = 0;
-  #fields: HeaderList | undefined;
+/** What the answer to one request was made of; it goes for others of the same turn who ask the same, plainly. */
+export class Echo {
+  readonly status: number;
+  readonly bodyBytes: number;
+  readonly fields: HeaderList;
+  readonly #head: string;
   #body: Buffer | undefined;
-  #head = '';
   #wire: Buffer | undefined;
-  #isEnding = false;
 
-  /** Notes an answer that node:http has made the head of. */
-  note(request: IncomingMessage, response: ServerResponse, fields: HeaderList, body: Buffer): void {
-    const { _header: head, _headerSent: isSent } = response as HeadOfResponse;
-    if (typeof head !== 'string' || typeof isSent !== 'boolean' || !isPlain(request, response)) return;
-    this.#status = response.statusCode;
-    this.#fields = fields;
-    this.#body = body;
+  constructor(status: number, fields: HeaderList, body: Buffer, head: string) {
+    this.status = status;
+    this.bodyBytes = body.length;
+    this.fields = fields;
     this.#head = head;
-    this.#wire = undefined;
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    setImmediate(() => {
-      this.#isEnding = false;
-      this.#fields = undefined;
-      this.#body = undefined;
-      this.#wire = undefined;
-    });
+    this.#body = body;
   }
 
-  /** Answers the request if it is the one noted; fields and body count by identity. */
+  /** Fields and body count by identity. */
+  is(status: number, fields: HeaderList, body: Buffer): boolean {
+    return fields === this.fields && body === this.#body && status === this.status;
+  }
+
+  /** Writes it to one who asks plainly; `response.end()` is left to be called. False: it is answered in the ordinary way. */
+  write(response: ServerResponse): boolean {
+    const { socket } = response;
+    // A pipelined answer whose turn has not come has no socket yet.
+    if (this.#body === undefined || socket === null || !socket.writable || response.headersSent) return false;
+    this.#wire ??= Buffer.concat([Buffer.from(this.#head, 'latin1'), this.#body]);
+    response.statusCode = this.status;
+    const head = response as HeadOfResponse;
+    head._header = this.#head;
+    head._headerSent = true;
+    socket.write(this.#wire);
+    return true;
+  }
+
+  /** Its turn is over: it goes for nobody any more and keeps no bytes. */
+  fade(): void {
+    this.#body = undefined;
+    this.#wire = undefined;
+  }
+}
+
+export class Burst {
+  #echo: Echo | undefined;
+  readonly #ofTurn: Echo[] = [];
+
+  /** Notes an answer that node:http has made the head of; undefined when it goes for nobody else. */
+  note(request: IncomingMessage, response: ServerResponse, fields: HeaderList, body: Buffer): Echo | undefined {
+    const { _header: head, _headerSent: isSent } = response as HeadOfResponse;
+    if (typeof head !== 'string' || typeof isSent !== 'boolean' || !isPlain(request, response)) return undefined;
+    if (body.length > COPIED_BYTES) return undefined;
+    this.#echo = new Echo(response.statusCode, fields, body, head);
+    this.#ofTurn.push(this.#echo);
+    if (this.#ofTurn.length === 1) setImmediate(() => this.#endTurn());
+    return this.#echo;
+  }
+
+  #endTurn(): void {
+    this.#echo = undefined;
+    for (const echo of this.#ofTurn.splice(0)) echo.fade();
+  }
+
+  /** Answers the request if its answer is the one noted; fields and body count by identity. */
   repeat(
     request: IncomingMessage,
     response: ServerResponse,
     status: number,
     fields: HeaderList,
     body: Buffer,
-  ): boolean {
-    if (fields !== this.#fields || body !== this.#body || status !== this.#status) return false;
-    const { socket } = response;
-    // A pipelined answer whose turn has not come has no socket yet.
-    if (body.length > COPIED_BYTES || socket === null || !socket.writable || !isPlain(request, response)) return false;
-    this.#wire ??= Buffer.concat([Buffer.from(this.#head, 'latin1'), body]);
-    response.statusCode = status;
-    const head = response as HeadOfResponse;
-    head._header = this.#head;
-    head._headerSent = true;
-    socket.write(this.#wire);
+  ): Echo | undefined {
+    const echo = this.#echo;
+    if (!echo?.is(status, fields, body) || !isPlain(request, response) || !echo.write(response)) return undefined;
     response.end();
-    return true;
+    return echo;
   }
 }
 
-/** The head depends on the version and on keep-alive; HEAD has no body. */
-function isPlain(request: IncomingMessage, response: ServerResponse): boolean {
-  return request.method === 'GET' && request.httpVersion === '1.1' && response.shouldKeepAlive;
+/** The head depends on the version and on keep-alive; HEAD has no body; node:http closes after an expectation (RFC 9110 10.1.1). */
+export function isPlain(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.method !== 'GET' || request.httpVersion !== '1.1' || !response.shouldKeepAlive) return false;
+  return request.headers.expect === undefined;
 }

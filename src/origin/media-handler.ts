@@ -6,12 +6,14 @@
 import type { ChannelDirectory, ChannelView } from '../channel/view.ts';
 import { messageOf } from '../system/errors.ts';
 import type { OriginAddress } from './address.ts';
+import type { Echo } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
-import { prefersGzip } from './conditional.ts';
+import { asksPlainly, Crowds, takesGzip } from './crowds.ts';
 import { answerGrowing, type Growing, type GrowingOptions, patienceMs } from './growing.ts';
 import type { Refusal } from './problems.ts';
 import type { Exchange } from './reply.ts';
-import { type Owner, ofObject, ofText, type TextForms } from './representation.ts';
+import { type Owner, ofObject, ofText, type Representation, type TextForms } from './representation.ts';
+import type { Slice, Turns } from './turns.ts';
 import type { WaitEnd } from './waiters.ts';
 
 type TextAddress = Extract<OriginAddress, { kind: 'text' }>;
@@ -20,6 +22,7 @@ export type ObjectAddress = TextAddress | MediaAddress;
 
 export interface MediaHandlerOptions extends GrowingOptions {
   readonly directory: ChannelDirectory;
+  readonly turns: Turns;
 }
 
 /** What a request waits for; a Segment that has begun has its own patience. */
@@ -37,78 +40,81 @@ interface Held extends Hold {
 
 class MediaHandler {
   readonly #options: MediaHandlerOptions;
+  readonly #crowds: Crowds;
+  /** Those who take gzip of a text that is being compressed. */
+  readonly #zipping = new Map<TextForms, Exchange[]>();
 
   constructor(options: MediaHandlerOptions) {
     this.#options = options;
+    this.#crowds = new Crowds(options);
   }
 
-  answer(exchange: Exchange, address: ObjectAddress, held?: Held): void {
+  /** Returns the Echo when it was answered at once, in whole. */
+  answer(exchange: Exchange, address: ObjectAddress, held?: Held): Echo | undefined {
     const { directory, reply } = this.#options;
     const view = directory.get(address.channel);
     if (view === undefined) {
       reply.problem(exchange, address.name.kind, 'unknown-channel');
-      return;
+      return undefined;
     }
-    if (address.kind === 'text') this.#answerText(exchange, address, view, held);
-    else this.#answerMedia(exchange, address, view, held);
+    if (address.kind === 'text') return this.#answerText(exchange, address, view, held);
+    return this.#answerMedia(exchange, address, view, held);
   }
 
-  #answerText(exchange: Exchange, address: TextAddress, view: ChannelView, held: Held | undefined): void {
+  #answerText(exchange: Exchange, address: TextAddress, view: ChannelView, held: Held | undefined): Echo | undefined {
     const { reply } = this.#options;
     const { name, directives } = address;
     // Elsewhere directives are unknown query parameters.
     const isInForce = name.kind === 'hls-media';
     if (isInForce && directives.kind === 'malformed') {
       reply.refuse(exchange, name.kind, 'bad-directive', directives.why);
-      return;
+      return undefined;
     }
     const answer = view.text(name, isInForce && directives.kind === 'directives' ? directives : undefined);
     switch (answer.kind) {
       case 'ready': {
         const kind = answer.of === 'edge' ? 'hls-blocked' : name.kind;
-        this.#text(exchange, kind, ofText(kind, answer.revision, ownerOf(address)));
-        return;
+        return this.#text(exchange, kind, ofText(kind, answer.revision, ownerOf(address)));
       }
       case 'pending':
         this.#hold(exchange, address, view, { awaited: 'object', ...answer }, held);
-        return;
+        return undefined;
       case 'refused':
         reply.refuse(exchange, name.kind, 'bad-directive', answer.why);
-        return;
+        return undefined;
       case 'gone':
         reply.absent(exchange, name.kind, 'withdrawn', view.id);
-        return;
+        return undefined;
       case 'unknown':
         reply.absent(exchange, name.kind, 'unknown', view.id);
-        return;
+        return undefined;
     }
   }
 
-  #answerMedia(exchange: Exchange, address: MediaAddress, view: ChannelView, held: Held | undefined): void {
+  #answerMedia(exchange: Exchange, address: MediaAddress, view: ChannelView, held: Held | undefined): Echo | undefined {
     const { reply } = this.#options;
     const { kind } = address.name;
     const answer = view.media(address.name);
     switch (answer.kind) {
       case 'ready':
-        reply.represent(exchange, kind, ofObject(kind, answer.object, ownerOf(address)));
-        return;
+        return reply.represent(exchange, kind, ofObject(kind, answer.object, ownerOf(address)));
       case 'growing':
         this.#grow(exchange, address, view, answer, held);
-        return;
+        return undefined;
       case 'pending': {
         const { holdMs } = view;
         this.#hold(exchange, address, view, { awaited: 'object', key: answer.key, holdMs, late: 'not-yet' }, held);
-        return;
+        return undefined;
       }
       case 'too-early':
         reply.absent(exchange, kind, 'not-yet', view.id);
-        return;
+        return undefined;
       case 'gone':
         reply.absent(exchange, kind, 'gone', view.id);
-        return;
+        return undefined;
       case 'unknown':
         reply.absent(exchange, kind, 'unknown', view.id);
-        return;
+        return undefined;
     }
   }
 
@@ -143,9 +149,12 @@ class MediaHandler {
       return;
     }
     const held: Held = { ...wait, endMs };
-    const cancel = waiters.hold(view, wait.key, Math.max(0, endMs - nowMs), (end) => {
+    const question = this.#crowds.questionOf(exchange, address);
+    const cancel = waiters.hold(view, wait.key, Math.max(0, endMs - nowMs), (end, slice) => {
+      if (end === 'ready' && this.#crowds.repeat(question, slice, { exchange, kind, forget: stopWatching })) return;
       stopWatching();
-      this.#ended(exchange, address, held, end);
+      const echo = this.#ended(exchange, address, held, end);
+      if (end === 'ready') this.#crowds.note(question, slice, echo);
     });
     if (cancel === undefined) {
       load.shed(kind, 'waiters');
@@ -156,40 +165,61 @@ class MediaHandler {
   }
 
   /** The wait is over. A fault here must not reach the Channel that woke us. */
-  #ended(exchange: Exchange, address: ObjectAddress, held: Held, end: WaitEnd): void {
+  #ended(exchange: Exchange, address: ObjectAddress, held: Held, end: WaitEnd): Echo | undefined {
     const { kind } = address.name;
+    const { reply } = this.#options;
+    return this.#guarded(exchange, kind, () => {
+      if (end === 'ready') return this.answer(exchange, address, held);
+      reply.absent(exchange, kind, end === 'late' ? held.late : 'overloaded', address.channel);
+      return undefined;
+    });
+  }
+
+  #guarded(exchange: Exchange, kind: ObjectKind, answer: () => Echo | undefined): Echo | undefined {
     const { log, reply } = this.#options;
     try {
-      if (end === 'ready') this.answer(exchange, address, held);
-      else reply.absent(exchange, kind, end === 'late' ? held.late : 'overloaded', address.channel);
+      return answer();
     } catch (thrown) {
       log.error({ error: messageOf(thrown) }, 'request failed');
       reply.problem(exchange, kind, 'internal');
+      return undefined;
     }
   }
 
-  #text(exchange: Exchange, kind: ObjectKind, forms: TextForms): void {
-    const { reply, log } = this.#options;
-    const encodings = exchange.request.headers['accept-encoding'];
-    if (!prefersGzip(Array.isArray(encodings) ? encodings.join(',') : encodings)) {
-      reply.represent(exchange, kind, forms.plain);
-      return;
-    }
-    if (forms.gzipped !== undefined) {
-      reply.represent(exchange, kind, forms.gzipped);
-      return;
-    }
+  #text(exchange: Exchange, kind: ObjectKind, forms: TextForms): Echo | undefined {
+    const { reply } = this.#options;
+    if (!takesGzip(exchange.request)) return reply.represent(exchange, kind, forms.plain);
+    if (forms.gzipped !== undefined) return reply.represent(exchange, kind, forms.gzipped);
+    const others = this.#zipping.get(forms);
+    if (others === undefined) this.#zip(exchange, kind, forms);
+    else others.push(exchange);
+    return undefined;
+  }
+
+  /** Those who ask for the same form meanwhile are answered with the first. */
+  #zip(first: Exchange, kind: ObjectKind, forms: TextForms): void {
+    const { log, turns } = this.#options;
+    const exchanges = [first];
+    this.#zipping.set(forms, exchanges);
     forms
       .gzip()
       .catch((thrown) => {
         log.error({ error: messageOf(thrown) }, 'text not compressed');
         return forms.plain;
       })
-      .then((form) => reply.represent(exchange, kind, form))
-      .catch((thrown) => {
-        log.error({ error: messageOf(thrown) }, 'request failed');
-        reply.problem(exchange, kind, 'internal');
-      });
+      .then((form) => {
+        this.#zipping.delete(forms);
+        turns.soon(exchanges, (exchange, slice) => this.#zipped(exchange, kind, form, slice));
+      })
+      .catch((thrown) => log.error({ error: messageOf(thrown) }, 'request failed'));
+  }
+
+  #zipped(exchange: Exchange, kind: ObjectKind, form: Representation, slice: Slice): void {
+    // All of a slice are given the same form here.
+    const question = asksPlainly(exchange.request, exchange.response) ? 'zipped' : undefined;
+    if (this.#crowds.repeat(question, slice, { exchange, kind, forget: () => {} })) return;
+    const echo = this.#guarded(exchange, kind, () => this.#options.reply.represent(exchange, kind, form));
+    this.#crowds.note(question, slice, echo);
   }
 }
 
@@ -200,5 +230,7 @@ function ownerOf({ channel, name }: ObjectAddress): Owner {
 /** Returns the function that answers one exchange, now or when its object is there. */
 export function createMediaHandler(options: MediaHandlerOptions): (exchange: Exchange, address: ObjectAddress) => void {
   const handler = new MediaHandler(options);
-  return (exchange, address) => handler.answer(exchange, address);
+  return (exchange, address) => {
+    handler.answer(exchange, address);
+  };
 }

@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { AccessLog } from './access-log.ts';
-import { Burst } from './burst.ts';
+import { Burst, type Echo } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
@@ -42,8 +42,10 @@ export interface OpenBody {
 }
 
 export interface Reply {
-  /** 200, 206, 304, 412 or 416 of an object, as the request's fields ask. */
-  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void;
+  /** 200, 206, 304, 412 or 416 of an object, as the request's fields ask. The Echo of a 200 goes for who asks the same. */
+  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): Echo | undefined;
+  /** What is left to do when an Echo was written: it is counted and ended. */
+  finish(exchange: Exchange, kind: ObjectKind, echo: Echo): void;
   /** A refusal with its JSON body; `extra` adds fields. Cuts the connection when an answer was begun already. */
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra?: HeaderList): void;
   /** A refusal about an object of a Channel there is: tagged, so that it goes when the Channel is purged. */
@@ -148,23 +150,22 @@ class SocketReply implements Reply {
     this.#counters = new ReplyCounters(options.metrics);
   }
 
-  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void {
+  represent(exchange: Exchange, kind: ObjectKind, representation: Representation): Echo | undefined {
     const { bytes, always, content, whole, validators } = representation;
     const selection = select(fieldsOf(exchange.request), validators, exchange.request.method === 'GET');
     switch (selection.kind) {
       case 'whole':
-        this.#send(exchange, kind, 200, whole, bytes);
-        return;
+        return this.#send(exchange, kind, 200, whole, bytes);
       case 'not-modified':
         this.#send(exchange, kind, 304, always, EMPTY);
-        return;
+        return undefined;
       case 'precondition-failed':
         this.problem(exchange, kind, 'precondition');
-        return;
+        return undefined;
       case 'unsatisfiable':
         // RFC 9110 14.4: a 416 says the current length.
         this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${bytes.length}`]);
-        return;
+        return undefined;
       case 'range': {
         const { first, last } = selection;
         const range = [
@@ -174,9 +175,18 @@ class SocketReply implements Reply {
           `${last - first + 1}`,
         ];
         this.#send(exchange, kind, 206, [...always, ...content, ...range], bytes.subarray(first, last + 1));
-        return;
+        return undefined;
       }
     }
+  }
+
+  finish(exchange: Exchange, kind: ObjectKind, echo: Echo): void {
+    this.#counters.responses(kind, echo.status).inc();
+    this.#counters.bytes(kind).inc(echo.bodyBytes);
+    if (exchange.response.destroyed) return;
+    this.#options.accessLog?.head(exchange.response, kind, echo.status, echo.fields);
+    if (exchange.request.socket.writableLength > 0) this.#limit(exchange, kind, echo.bodyBytes);
+    exchange.response.end();
   }
 
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra: HeaderList = []): void {
@@ -251,24 +261,24 @@ class SocketReply implements Reply {
     else this.#send(exchange, kind, status, fields, body);
   }
 
-  #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
+  #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): Echo | undefined {
     const { request, response } = exchange;
     const hasBody = request.method !== 'HEAD' && body.length > 0;
     if (hasBody) this.#counters.bytes(kind).inc(body.length);
-    if (!this.#options.connections.isClosing && this.#burst.repeat(request, response, status, fields, body)) {
+    const { isClosing } = this.#options.connections;
+    const known = isClosing ? undefined : this.#burst.repeat(request, response, status, fields, body);
+    if (known !== undefined) {
       this.#counters.responses(kind, status).inc();
       this.#options.accessLog?.head(response, kind, status, fields);
       if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
-      return;
+      return known;
     }
     this.#head(exchange, kind, status, fields);
-    this.#burst.note(request, response, fields, body);
-    if (!hasBody) {
-      response.end();
-      return;
-    }
-    response.end(body);
-    if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
+    const noted = isClosing ? undefined : this.#burst.note(request, response, fields, body);
+    if (hasBody) response.end(body);
+    else response.end();
+    if (hasBody && request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
+    return noted;
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {

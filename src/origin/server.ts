@@ -19,6 +19,7 @@ import { Load, type LoadLimits } from './load.ts';
 import { createGatekeeper, type Gatekeeper, type OriginLock } from './lock.ts';
 import { createMediaHandler } from './media-handler.ts';
 import { createReply, type Exchange, type Reply } from './reply.ts';
+import { openTurns, type Turns } from './turns.ts';
 import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
 
@@ -88,7 +89,8 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
   const server = createLimitedServer(limits);
   const connections = trackConnections(server, clock, (count) => metrics.connections.set(count));
-  const waiters = openWaiters({ clock, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
+  const turns = openTurns();
+  const waiters = openWaiters({ clock, turns, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
   const load = new Load({
     limits,
     waiting: () => waiters.count,
@@ -99,7 +101,7 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   const gatekeeper = createGatekeeper(options);
   const accessLog = accessLogOf(options, gatekeeper);
   const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs, load, accessLog });
-  const route = createRoute({ ...options, connections, reply, limits, waiters, load, gatekeeper, accessLog });
+  const route = createRoute({ ...options, connections, reply, limits, turns, waiters, load, gatekeeper, accessLog });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).
   server.on('checkContinue', route);
@@ -152,6 +154,7 @@ function accessLogOf({ accessLog, clock }: OriginOptions, { hops }: Gatekeeper):
 interface RouteOptions extends Omit<OriginOptions, 'limits' | 'accessLog'> {
   readonly connections: Connections;
   readonly reply: Reply;
+  readonly turns: Turns;
   readonly waiters: ReturnType<typeof openWaiters>;
   readonly limits: OriginLimits;
   readonly load: Load;

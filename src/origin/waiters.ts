@@ -5,29 +5,43 @@
  */
 import type { ChannelView } from '../channel/view.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Slice, Turns } from './turns.ts';
 
 /** `ready`: ask again; `late`: the deadline passed; `closed`: the Channel or the origin ends. */
 export type WaitEnd = 'ready' | 'late' | 'closed';
 
 export interface Waiters {
   /**
-   * Holds until onEnd is called, once, at the latest after holdMs. Returns what cancels it without a call,
-   * or undefined when there are too many.
+   * Holds until onEnd is called, once, at the latest after holdMs. Many who are woken together are called in slices
+   * (turns.ts). Returns what cancels it without a call, or undefined when there are too many.
    */
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined;
-  /** Ends all waits as `closed`. */
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd): (() => void) | undefined;
+  /** Ends all waits as `closed`, after those that have been woken. */
   closeAll(): void;
   readonly count: number;
 }
 
+type OnEnd = (end: WaitEnd, slice: Slice) => void;
+
 interface Waiter {
-  readonly onEnd: (end: WaitEnd) => void;
+  /** Undefined once it was called or cancelled. */
+  onEnd: OnEnd | undefined;
+  readonly endMs: number;
+  readonly row: Row;
+}
+
+/** Those who wait for one object, in the order in which they came, which is that of their deadlines: one timer does for all. */
+interface Row {
+  readonly key: string;
+  readonly waiters: Set<Waiter>;
+  /** The latest deadline so far. */
+  lastMs: number;
   stopTimer: () => void;
 }
 
-/** Those who wait for objects of one Channel. */
+/** Those who wait for objects of one Channel. Waits of unequal length for one object make more than one row. */
 interface Room {
-  readonly byKey: Map<string, Set<Waiter>>;
+  readonly byKey: Map<string, Row[]>;
   readonly stopListening: () => void;
   /** Deliveries under way: the room stays as long, for a listener added while the Channel tells is told as well. */
   delivering: number;
@@ -39,6 +53,7 @@ const ALL_KEY = 'all';
 
 export interface WaitersOptions {
   readonly clock: Clock;
+  readonly turns: Turns;
   /** Most requests held at a time. */
   readonly limit: number;
   /** Told the number after each change. */
@@ -49,6 +64,8 @@ class KeyedWaiters implements Waiters {
   readonly #options: WaitersOptions;
   readonly #rooms = new Map<ChannelView, Room>();
   #count = 0;
+  /** Those who were woken and whose slice has not come. */
+  #ending = 0;
 
   constructor(options: WaitersOptions) {
     this.#options = options;
@@ -58,25 +75,29 @@ class KeyedWaiters implements Waiters {
     return this.#count;
   }
 
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined {
-    if (this.#count >= this.#options.limit) return undefined;
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd): (() => void) | undefined {
+    if (this.#count + this.#ending >= this.#options.limit) return undefined;
     const room = this.#room(view);
-    const waiter: Waiter = { onEnd, stopTimer: () => {} };
-    const waiting = room.byKey.get(key) ?? new Set();
-    room.byKey.set(key, waiting.add(waiter));
+    const endMs = this.#options.clock.nowMs() + holdMs;
+    const row = rowFor(room, key, endMs);
+    const waiter: Waiter = { onEnd, endMs, row };
+    row.lastMs = endMs;
+    row.waiters.add(waiter);
+    if (row.waiters.size === 1) this.#setTimer(view, room, row, holdMs);
     this.#changeCount(1);
-    waiter.stopTimer = this.#options.clock.after(holdMs, () => {
-      if (!this.#forget(room, key, waiter)) return;
-      this.#leaveIfEmpty(view, room);
-      onEnd('late');
-    });
     return () => {
-      if (this.#forget(room, key, waiter)) this.#leaveIfEmpty(view, room);
+      waiter.onEnd = undefined;
+      if (!row.waiters.delete(waiter)) return;
+      this.#changeCount(-1);
+      if (row.waiters.size > 0) return;
+      forgetRow(room, row);
+      this.#leaveIfEmpty(view, room);
     };
   }
 
   closeAll(): void {
     for (const [view, room] of [...this.#rooms]) this.#endAll(view, room, 'closed');
+    this.#options.turns.flush();
   }
 
   #room(view: ChannelView): Room {
@@ -88,49 +109,69 @@ class KeyedWaiters implements Waiters {
       stopListening: view.onReady((key) => {
         if (key === CLOSED_KEY) this.#endAll(view, room, 'closed');
         else if (key === ALL_KEY) this.#endAll(view, room, 'ready');
-        else this.#end(view, room, key, 'ready');
+        else this.#endKeys(view, room, [key], 'ready');
       }),
     };
     this.#rooms.set(view, room);
     return room;
   }
 
-  #endAll(view: ChannelView, room: Room, end: WaitEnd): void {
-    this.#endKeys(view, room, [...room.byKey.keys()], end);
+  /** For the deadline of the first in the row. */
+  #setTimer(view: ChannelView, room: Room, row: Row, forMs: number): void {
+    row.stopTimer = this.#options.clock.after(forMs, () => this.#endLate(view, room, row));
   }
 
-  #end(view: ChannelView, room: Room, key: string, end: WaitEnd): void {
-    this.#endKeys(view, room, [key], end);
+  #endLate(view: ChannelView, room: Room, row: Row): void {
+    const nowMs = this.#options.clock.nowMs();
+    const ended: Waiter[] = [];
+    for (const waiter of row.waiters) {
+      if (waiter.endMs > nowMs) {
+        // Timers of the system may be up to 1 ms early.
+        this.#setTimer(view, room, row, Math.ceil(waiter.endMs - nowMs));
+        break;
+      }
+      row.waiters.delete(waiter);
+      ended.push(waiter);
+    }
+    if (row.waiters.size === 0) forgetRow(room, row);
+    this.#deliver(view, room, ended, 'late');
+  }
+
+  #endAll(view: ChannelView, room: Room, end: WaitEnd): void {
+    this.#endKeys(view, room, [...room.byKey.keys()], end);
   }
 
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
   #endKeys(view: ChannelView, room: Room, keys: readonly string[], end: WaitEnd): void {
     const ended: Waiter[] = [];
     for (const key of keys) {
-      const waiting = room.byKey.get(key);
-      if (waiting === undefined) continue;
-      room.byKey.delete(key);
-      for (const waiter of waiting) {
-        waiter.stopTimer();
-        ended.push(waiter);
+      for (const row of room.byKey.get(key) ?? []) {
+        row.stopTimer();
+        for (const waiter of row.waiters) ended.push(waiter);
+        row.waiters.clear();
       }
+      room.byKey.delete(key);
     }
-    if (ended.length === 0) return;
-    this.#changeCount(-ended.length);
-    room.delivering += 1;
-    for (const waiter of ended) waiter.onEnd(end);
-    room.delivering -= 1;
-    this.#leaveIfEmpty(view, room);
+    this.#deliver(view, room, ended, end);
   }
 
-  /** False when it was forgotten before. */
-  #forget(room: Room, key: string, waiter: Waiter): boolean {
-    const waiting = room.byKey.get(key);
-    if (waiting === undefined || !waiting.delete(waiter)) return false;
-    waiter.stopTimer();
-    if (waiting.size === 0) room.byKey.delete(key);
-    this.#changeCount(-1);
-    return true;
+  /** Who cancels before its slice is not told. */
+  #deliver(view: ChannelView, room: Room, ended: readonly Waiter[], end: WaitEnd): void {
+    if (ended.length === 0) {
+      this.#leaveIfEmpty(view, room);
+      return;
+    }
+    this.#changeCount(-ended.length);
+    this.#ending += ended.length;
+    room.delivering += 1;
+    this.#options.turns.soon(ended, (waiter, slice) => {
+      const { onEnd } = waiter;
+      this.#ending -= 1;
+      waiter.onEnd = undefined;
+      onEnd?.(end, slice);
+    });
+    room.delivering -= 1;
+    this.#leaveIfEmpty(view, room);
   }
 
   #leaveIfEmpty(view: ChannelView, room: Room): void {
@@ -143,6 +184,27 @@ class KeyedWaiters implements Waiters {
     this.#count += by;
     this.#options.onCount(this.#count);
   }
+}
+
+/** The row whose last deadline is not after this one, or a new one: there are no more rows than lengths of waits. */
+function rowFor(room: Room, key: string, endMs: number): Row {
+  const rows = room.byKey.get(key) ?? [];
+  room.byKey.set(key, rows);
+  let row = rows.find(({ lastMs }) => lastMs <= endMs);
+  if (row === undefined) {
+    row = { key, waiters: new Set(), lastMs: endMs, stopTimer: () => {} };
+    rows.push(row);
+  }
+  return row;
+}
+
+function forgetRow(room: Room, row: Row): void {
+  row.stopTimer();
+  const rows = room.byKey.get(row.key);
+  const at = rows?.indexOf(row) ?? -1;
+  if (rows === undefined || at === -1) return;
+  rows.splice(at, 1);
+  if (rows.length === 0) room.byKey.delete(row.key);
 }
 
 export function openWaiters(options: WaitersOptions): Waiters {

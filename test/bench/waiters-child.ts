@@ -1,5 +1,6 @@
 // One side of the waiters bench, in a process of its own: `origin` or `bare` serve, `viewers` ask. Driven over IPC.
 import { createConnection, createServer, type Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openTestOrigin } from '../e2e/origin-client.ts';
 import { FakeChannel } from '../fakes/channel-view.ts';
 
@@ -13,11 +14,13 @@ export type Order =
       readonly bytes: number;
     }
   | { readonly kind: 'expect'; readonly round: number; readonly count: number }
-  | { readonly kind: 'release'; readonly round: number };
+  | { readonly kind: 'release'; readonly round: number }
+  | { readonly kind: 'settle' };
 export type Word =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'waiting'; readonly rssBytes: number }
-  | { readonly kind: 'released'; readonly startUs: number; readonly loopUs: number; readonly cpuUs: number }
+  | { readonly kind: 'released'; readonly startUs: number }
+  | { readonly kind: 'settled'; readonly blockedMs: number }
   | { readonly kind: 'asked' }
   | { readonly kind: 'received'; readonly lastUs: number };
 
@@ -77,6 +80,8 @@ async function bareSide(answer: Buffer): Promise<Side> {
 }
 
 async function serve(side: Side): Promise<void> {
+  // How long the loop serves nobody else, also in what is left to do when the last byte is out.
+  const delay = monitorEventLoopDelay({ resolution: 1 });
   process.on('message', async (order: Order) => {
     if (order.kind === 'expect') {
       side.expect(order.round);
@@ -84,14 +89,17 @@ async function serve(side: Side): Promise<void> {
       while ((await side.waiting()) < order.count) await new Promise((resolve) => setTimeout(resolve, 20));
       global.gc?.();
       say({ kind: 'waiting', rssBytes: process.memoryUsage().rss });
+      delay.enable();
     }
     if (order.kind === 'release') {
-      const cpu = process.cpuUsage();
       const startUs = nowUs();
       side.release(order.round);
-      const loopUs = nowUs() - startUs;
-      const { user, system } = process.cpuUsage(cpu);
-      say({ kind: 'released', startUs, loopUs, cpuUs: user + system });
+      say({ kind: 'released', startUs });
+    }
+    if (order.kind === 'settle') {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      delay.disable();
+      say({ kind: 'settled', blockedMs: delay.max / 1e6 });
     }
   });
   say({ kind: 'listening', port: side.port });

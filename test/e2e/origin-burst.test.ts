@@ -1,8 +1,9 @@
 // Many who are let go together: written from one buffer, and byte for byte what each alone would have got.
 import type { Socket } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MediaName } from '../../src/channel/view.ts';
-import { FakeChannel } from '../fakes/channel-view.ts';
+import { FakeChannel, textRevision } from '../fakes/channel-view.ts';
 import { ask, connect, openTestOrigin, type TestOrigin, until } from './origin-client.ts';
 
 const PART = { kind: 'part', track: 'v720', gen: 'g1', number: 900000001, part: 2 } as const satisfies MediaName;
@@ -119,6 +120,56 @@ describe('a burst of the same answer', () => {
     for (const { socket } of clients) socket.resume();
     await Promise.all(clients.map(({ closed }) => closed));
     for (const { socket } of clients) expect(socket.bytesRead).toBeLessThan(16 * big.length);
+  });
+
+  it('goes on over turns: more than one slice, some leave at the wake, all the others keep their connections', async () => {
+    const clients = await Promise.all(Array.from({ length: 700 }, () => client(request())));
+    await waiting(700);
+    const time = ask(origin.port, '/time');
+    appear();
+    const [gone, stayed] = [clients.filter((_, at) => at % 7 === 6), clients.filter((_, at) => at % 7 !== 6)];
+    for (const { socket } of gone) socket.destroy();
+    await Promise.all(stayed.map(({ has }) => has(BODY)));
+    expect((await time).status).toBe(200);
+    for (const { socket } of stayed) socket.write(request());
+    await until(() => stayed.every(({ received }) => received().split(BODY).length === 3));
+    for (const { received } of stayed) expect(received().match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+    await until(async () => (await origin.count('http_responses_total', { kind: 'part' })) >= 2 * stayed.length);
+    expect(await origin.count('http_waiting_requests')).toBe(0);
+  });
+
+  it('closes the connection of who expects 100-continue, as node:http does', async () => {
+    const clients = [await client(request()), await client(request('Expect: 100-continue\r\n'))];
+    await waiting(2);
+    appear();
+    await clients[1]?.closed;
+    expect(clients[1]?.received()).toMatch(/\r\nConnection: close\r\n/);
+    expect(clients[0]?.received()).toMatch(/\r\nConnection: keep-alive\r\n/);
+  });
+
+  it('of a playlist: each in the form that it takes, compressed once for all', async () => {
+    const name = { kind: 'hls-media', track: 'v720' } as const;
+    channel.setText(name, { kind: 'pending', key: 'l2', holdMs: 2000, late: 'expired' });
+    const path = (query: string, accept: string) =>
+      request(accept).replace(URL, `/live/match/v720/media.m3u8?_HLS_msn=900000001&_HLS_part=2${query}`);
+    const zip = 'Accept-Encoding: gzip\r\n';
+    const texts = [path('', zip), path('', ''), path('&CMCD=sid%3D1', zip), path('&CMCD=sid%3D2', ''), path('', zip)];
+    const clients = await Promise.all([...texts, ...texts].map(client));
+    await waiting(10);
+    channel.setText(name, { kind: 'ready', revision: textRevision(`#EXTM3U\n${'x\n'.repeat(500)}`), of: 'edge' });
+    channel.wake('l2');
+    await until(() => clients.every(({ received }) => received().includes('\r\n\r\n')));
+    const bodies = clients.map(({ received }) => received().split('\r\n\r\n')[1] ?? '');
+    const coded = clients.map(({ received }) => received().includes('\r\nContent-Encoding: gzip\r\n'));
+    expect(coded).toEqual([true, false, true, false, true, true, false, true, false, true]);
+    const [zipped = '', plain = ''] = bodies;
+    expect(gunzipSync(Buffer.from(zipped, 'latin1')).toString()).toBe(plain);
+    expect(plain).toMatch(/^#EXTM3U\nx/);
+    expect(bodies).toEqual(coded.map((isZipped) => (isZipped ? zipped : plain)));
+    // Counted when all have their bytes.
+    await until(
+      async () => (await origin.count('http_responses_total', { kind: 'hls-blocked', status: '200' })) === 10,
+    );
   });
 
   it('of refusals: 503 for all when the Channel ends', async () => {

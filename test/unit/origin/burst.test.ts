@@ -27,7 +27,7 @@ function exchange({ method = 'GET', version = '1.1', keepAlive = true } = {}) {
 let burst: Burst;
 let first: ReturnType<typeof exchange>;
 const repeat = (to: ReturnType<typeof exchange>, status = 200, fields = FIELDS, body = BODY) =>
-  burst.repeat(to.request, to.response, status, fields, body);
+  burst.repeat(to.request, to.response, status, fields, body) !== undefined;
 
 beforeEach(() => {
   burst = new Burst();
@@ -79,6 +79,22 @@ describe('a burst', () => {
     const big = Buffer.alloc(1024 * 1024 + 1);
     burst.note(first.request, first.response, FIELDS, big);
     expect(repeat(exchange(), 200, FIELDS, big)).toBe(false);
+  });
+
+  it('does not write for a response that was begun', () => {
+    const begun = exchange();
+    begun.response.writeHead(503);
+    expect(repeat(begun)).toBe(false);
+  });
+
+  it('keeps no bytes beyond its turn: an echo that is held goes for nobody then', async () => {
+    const [one, two, third] = [exchange(), exchange(), exchange()];
+    one.response.writeHead(200, FIELDS);
+    const echo = burst.note(one.request, one.response, FIELDS, BODY);
+    expect(echo?.write(two.response)).toBe(true);
+    await nextTurn();
+    expect(echo?.write(third.response)).toBe(false);
+    expect(third.text()).toBe('');
   });
 
   it('is over with its turn of the event loop', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { openTurns } from '../../../src/origin/turns.ts';
 import { openWaiters, type WaitEnd, type Waiters } from '../../../src/origin/waiters.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import { FakeChannel } from '../../fakes/channel-view.ts';
@@ -44,7 +45,7 @@ beforeEach(() => {
   counts = [];
   ends = [];
   channel = new FakeChannel();
-  waiters = openWaiters({ clock: hand.clock, limit: 3, onCount: (count) => counts.push(count) });
+  waiters = openWaiters({ clock: hand.clock, turns: openTurns(), limit: 3, onCount: (count) => counts.push(count) });
 });
 
 function nothingIsLeft(): void {
@@ -96,10 +97,10 @@ describe('waiters', () => {
     expect(ends).toEqual(['b ready']);
   });
 
-  it('ends a wait at its deadline, with one timer for each', () => {
+  it('ends a wait at its deadline, with one timer for all who wait for the same', () => {
     hold('n1', 'a', 1000);
     hold('n1', 'b', 2000);
-    expect(hand.timers.size).toBe(2);
+    expect(hand.timers.size).toBe(1);
     hand.pass(999);
     expect(ends).toEqual([]);
     hand.pass(1);
@@ -107,6 +108,62 @@ describe('waiters', () => {
     channel.wake('n1');
     expect(ends).toEqual(['a late', 'b ready']);
     nothingIsLeft();
+  });
+
+  it('ends a shorter wait that came later before a longer one for the same object', () => {
+    hold('n1', 'long', 3000);
+    hand.pass(500);
+    const cancel = hold('n1', 'gone', 1000);
+    hold('n1', 'short', 1000);
+    cancel?.();
+    hand.pass(999);
+    expect(ends).toEqual([]);
+    hand.pass(1);
+    expect(ends).toEqual(['short late']);
+    hand.pass(1500);
+    expect(ends).toEqual(['short late', 'long late']);
+    nothingIsLeft();
+  });
+
+  it('a deadline is kept although its timer came early', () => {
+    hold('n1', 'a', 1000);
+    const [timer] = hand.timers.values();
+    hand.pass(999.5);
+    timer?.call();
+    expect(ends).toEqual([]);
+    hand.pass(1);
+    expect(ends).toEqual(['a late']);
+  });
+
+  it('calls many in slices, who cancels between two of them not at all, and counts them against the bound', () => {
+    const turns: (() => void)[] = [];
+    const many = openWaiters({
+      clock: hand.clock,
+      turns: openTurns((call) => turns.push(call)),
+      limit: 600,
+      onCount: (count) => counts.push(count),
+    });
+    let told = 0;
+    const cancels = Array.from({ length: 600 }, () => many.hold(channel, 'n1', 2000, () => (told += 1)));
+    channel.wake('n1');
+    expect([told, many.count, channel.listeners]).toEqual([256, 0, 0]);
+    cancels[599]?.();
+    expect(counts.at(-1)).toBe(0);
+    expect(Array.from({ length: 257 }, () => many.hold(channel, 'n2', 2000, () => {})).at(-1)).toBeUndefined();
+    while (turns.length > 0) turns.shift()?.();
+    expect(told).toBe(599);
+    many.closeAll();
+    nothingIsLeft();
+  });
+
+  it('calls who was woken before who waits when the origin closes, all before closeAll returns', () => {
+    const many = openWaiters({ clock: hand.clock, turns: openTurns(() => {}), limit: 600, onCount: () => {} });
+    const seen: WaitEnd[] = [];
+    for (let at = 0; at < 300; at += 1) many.hold(channel, 'n1', 2000, (end) => seen.push(end));
+    many.hold(channel, 'n2', 2000, (end) => seen.push(end));
+    channel.wake('n1');
+    many.closeAll();
+    expect([seen.length, seen[299], seen[300]]).toEqual([301, 'ready', 'closed']);
   });
 
   it('refuses above its bound and takes more when one has gone', () => {
