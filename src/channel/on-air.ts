@@ -210,7 +210,7 @@ export class OnAir {
     const isDirected = directives !== undefined && name.kind === 'hls-media';
     const revision = this.#manifests.text(name, presentation, { isDelta: isDirected && directives.skip !== undefined });
     if (revision === undefined)
-      return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
+      return { kind: 'track' in name && this.#index.wasOnAir(name.track) ? 'gone' : 'unknown' };
     this.#isShown = true;
     if (!isDirected) return { kind: 'ready', revision, of: 'current' };
     // Where no parts are listed whole Segments are waited for, whatever part of them is named.

@@ -26,9 +26,15 @@ export class RunHealth {
     this.#outputs = outputs;
   }
 
+  /** Media time up to which all its rungs have come out. */
+  get leastOutMs(): number {
+    return Math.min(...this.#encoded.map((rung) => this.#run.outMs(rung)));
+  }
+
   look(nowMs: number, owedMs: number): { readonly verdict: LagVerdict; readonly lagMs: number } {
     const outMs = new Map(this.#encoded.map((rung) => [rung, this.#run.outMs(rung)]));
-    const { watch, verdict } = watchLag(this.#lag, { nowMs, owedMs, outMs });
+    const isUnderWay = this.#encoded.every((rung) => this.#run.hasBrought(rung));
+    const { watch, verdict } = watchLag(this.#lag, { nowMs, owedMs, outMs, isUnderWay });
     this.#lag = watch;
     return { verdict, lagMs: Math.max(0, owedMs - Math.min(owedMs, ...outMs.values())) };
   }

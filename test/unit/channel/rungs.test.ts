@@ -134,6 +134,9 @@ describe('a rung whose wait is over', () => {
     expect(worker.inputEnded).toBe(true);
     worker.exit(0);
     play(it, trial, 8000);
+    // Its list would be short: until it has six Segments it is withdrawn as before, and 410 says so.
+    expect(text(it, 'v720')).toEqual({ kind: 'gone' });
+    play(it, trial, 6000);
     expect(it.status).toMatchObject({ onAir: 'live', droppedRungs: [] });
     expect(it.status.tracks.map(({ id }) => id)).toEqual(['v720', 'v360', 'a']);
     expect(text(it, 'v720').kind).toBe('ready');
@@ -201,6 +204,7 @@ describe('a rung whose wait is over', () => {
 function fallBehind(it: ChannelWorld, feed: PublisherFeed, worker: ManualEncoder): void {
   for (let at = 0; at < 30_000 && worker.kills === 0; at += 100) {
     feed.heardUs = it.clock.monotonicUs();
+    feed.pictureMs = it.nowMs;
     it.clock.advance(100);
     feed.starts = [it.nowMs - 6000, it.nowMs - 1000];
   }
@@ -238,7 +242,7 @@ describe('an encoder slower than its feed', () => {
 
   test('gets its rung back when it has kept up for 2 min', async () => {
     const { it, feed, next } = await slow();
-    feed.heardUs = undefined;
+    feed.pictureMs = undefined;
     play(it, next, 118_000);
     expect(lastOf(it)).toBe(next);
     play(it, next, 4000);
