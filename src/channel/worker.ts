@@ -31,7 +31,7 @@ import { CopyRate } from './copy-rate.ts';
 import { EncodeRun } from './encode-run.ts';
 import { OwedMedia } from './owed-media.ts';
 import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
-import { type RungBlame, RunHealth } from './run-health.ts';
+import { type Death, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
 import { observeChunk } from './stages.ts';
@@ -54,8 +54,8 @@ export interface WorkerOptions {
   /** Segments became whole. */
   readonly onMedia: () => void;
   readonly onFault: (fault: WorkerFault) => void;
-  /** A process ended unasked; told before the next one is started. `blame`: the one rung whose fault it was. */
-  readonly onDeath: (blame: RungBlame | undefined) => void;
+  /** A process ended unasked; told before the next one is started. */
+  readonly onDeath: (death: Death) => void;
   /** The process has fallen behind its feed for good. */
   readonly onOverload: (lagMs: number) => void;
 }
@@ -83,8 +83,6 @@ interface LiveRun {
 
 /** What hangs for 1.5 s is seen within 2 s, also on a busy machine. */
 const TICK_MS = 100;
-/** The grace of 2 s, and what an encoder holds. */
-const MAX_HOLE_MS = 4000;
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -135,8 +133,7 @@ export class Worker {
     // The new publish has its keyframes elsewhere: another base, so another run.
     if (this.#options.copy !== undefined) return false;
     if (feed.headersKey === undefined || feed.headersKey !== this.#headersKey) return false;
-    // What is missing is slate already: a new process need not work it off.
-    if (newestMs - live.health.leastOutMs > MAX_HOLE_MS) return false;
+    if (live.health.isHoleTooLong(newestMs)) return false;
     live.input?.detach();
     this.#feed = feed;
     const write = (bytes: Buffer) => this.#feedIn(live.process, bytes);
@@ -147,6 +144,7 @@ export class Worker {
   /** Ends the current process at once; the supervisor replaces it, with a new base. */
   kill(reason: string): void {
     this.#options.parts.log.warn({ reason }, 'encoder killed');
+    this.#live?.health.noteKill();
     this.#live?.process.kill();
   }
 
@@ -377,11 +375,11 @@ export class Worker {
         const isUnasked = this.#state.wanted !== 'stop' && !this.#state.replaced;
         if (isUnasked)
           parts.metrics.encoderExits.inc({ channel, reason: exit.signal ?? `code-${exit.code ?? 'none'}` });
-        const blame = this.#live?.run === run ? this.#live.health.blameFor(exit) : undefined;
+        const death = this.#live?.health.judge(exit, this.#state.killed);
         this.#release(run);
         onRunEnd(run.id, exit, this.#state.wanted === 'stop');
         this.#feed.setFlow(true);
-        if (isUnasked) onDeath(blame);
+        if (isUnasked && death !== undefined) onDeath(death);
         this.#tell({ kind: 'exited', exit });
         this.#settle();
       },

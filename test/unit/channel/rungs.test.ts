@@ -123,6 +123,38 @@ describe('a rung that ends its encoder', () => {
   });
 });
 
+describe('an encoder that crashes without a word', () => {
+  async function crashes(count: number, act: (worker: ManualEncoder, it: ChannelWorld) => void) {
+    const { it } = await live();
+    for (let n = 0; n < count; n++) {
+      act(it.startWorker(), it);
+      // The back-off of the third death on.
+      it.clock.advance(600);
+    }
+    return it;
+  }
+
+  test('four times within 30 s: back-off as ever, and the next one is without the top rung', async () => {
+    const it = await crashes(4, (worker) => worker.exit(undefined, 'SIGSEGV'));
+    expect(tracksOf(lastOf(it))).toEqual(['v360', 'a']);
+    expect(it.status.droppedRungs).toEqual([
+      { id: 'v720', reason: 'failed: SIGSEGV ended the encoder 4 times within 30 s' },
+    ]);
+    expect(it.codes().filter((code) => code === 'ENCODER_EXITED')).toHaveLength(4);
+    expect(it.codes()).toContain('RUNG_FAILED');
+  });
+
+  test('three times: all rungs again', async () => {
+    const it = await crashes(3, (worker) => worker.exit(undefined, 'SIGKILL'));
+    expect(tracksOf(lastOf(it))).toEqual(['v720', 'v360', 'a']);
+  });
+
+  test('is not what exits with a code, or was killed by us', async () => {
+    const coded = await crashes(6, (worker) => worker.exit(1, undefined, ['pipe:0: Invalid data']));
+    expect(coded.status.droppedRungs).toEqual([]);
+  });
+});
+
 describe('a rung whose wait is over', () => {
   test('is tried by a second encoder, which takes over with its first media', async () => {
     const { it, worker } = await withoutTop();

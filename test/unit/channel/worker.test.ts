@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
-import type { RungBlame } from '../../../src/channel/run-health.ts';
+import type { Death } from '../../../src/channel/run-health.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
 import type { ChannelSettings, Latency } from '../../../src/config/model.ts';
 import type { SourceDescription } from '../../../src/ingest/model.ts';
@@ -49,7 +49,7 @@ function world(
   const runs: EncodeRun[] = [];
   const ended: string[] = [];
   const faults: WorkerFault[] = [];
-  const deaths: (RungBlame | undefined)[] = [];
+  const deaths: Death[] = [];
   const overloads: number[] = [];
   const feed = new PublisherFeed('p1', nowMs, options.keyframes?.(nowMs) ?? [nowMs]);
   const edge = { ms: undefined as number | undefined };
@@ -79,7 +79,7 @@ function world(
       media += 1;
     },
     onFault: (fault) => faults.push(fault),
-    onDeath: (blame) => deaths.push(blame),
+    onDeath: (death) => deaths.push(death),
     onOverload: (lagMs) => overloads.push(lagMs),
   });
   /** Makes it live: the first encoder posts headers and one Segment. */
