@@ -177,7 +177,7 @@ function spawn(state: SupervisorState, nowMs: number): SupervisorStep {
       fedMs: undefined,
       killed: false,
       replaced: false,
-      },
+    },
     commands: [{ kind: 'spawn', run }],
   };
 }

@@ -55,6 +55,8 @@ export class MediaLedger {
   readonly #lists = new Map<string, Listed>();
   readonly #findings = new Map<string, LedgerFinding>();
   joined = 0;
+  /** The longest time between two new Segments of a list, by Channel, ms. */
+  readonly longestAdvanceMs = new Map<string, number>();
 
   get objects(): number {
     return this.#digests.size;
@@ -143,6 +145,8 @@ export class MediaLedger {
     if (newest === known.newest) return;
     const gapMs = Math.round(nowMs - known.newestMs);
     const wasRead = sentMs - known.readMs < PAUSE_MS;
+    const channel = path.split('/')[2] ?? '';
+    if (wasRead) this.longestAdvanceMs.set(channel, Math.max(gapMs, this.longestAdvanceMs.get(channel) ?? 0));
     if (gapMs > ADVANCE_MS && wasRead)
       this.#find('advance', `${path} ${newest}`, `no Segment after ${known.newest} for ${gapMs} ms`);
     known.newest = newest;

@@ -24,7 +24,10 @@ export function lastShownMs(presentation: Presentation, listedMs: number): numbe
   return later.length === 0 ? undefined : Math.max(...later.map(({ committedMs }) => committedMs));
 }
 
-function shownOf(presentation: Presentation, listedMs: number): { track: Track; listed: readonly CommittedSegment[] }[] {
+function shownOf(
+  presentation: Presentation,
+  listedMs: number,
+): { track: Track; listed: readonly CommittedSegment[] }[] {
   const tracks = presentation.segments.at(-1)?.period.tracks ?? [];
   const all = tracks.map((track) => ({ track, listed: listedOf(presentation, track.id, { listedMs }) }));
   const longest = Math.max(0, ...all.flatMap(({ track, listed }) => (track.kind === 'video' ? listed.length : [])));

@@ -68,7 +68,11 @@ describe('a rung that is back', () => {
   });
 
   test('the MPD has it at once: a Period may be short', () => {
-    expect(returned(1).text({ kind: 'dash' })?.text.match(/<Representation id="v1"/g)).toHaveLength(2);
+    expect(
+      returned(1)
+        .text({ kind: 'dash' })
+        ?.text.match(/<Representation id="v1"/g),
+    ).toHaveLength(2);
   });
 
   test('where the whole window is shorter than six Segments, that is enough', () => {

@@ -10,9 +10,9 @@ import { openMetrics } from '../../../src/system/metrics.ts';
 import { openMemoryJournal } from '../../../src/window/memory-journal.ts';
 import { openMemoryStore } from '../../../src/window/memory-store.ts';
 import { channelSettings } from '../../fakes/channel-settings.ts';
-import { audioFragment } from '../../fakes/media.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { encoders, forgetEncoders } from '../../fakes/manual-encoder.ts';
+import { audioFragment } from '../../fakes/media.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 import { initOf, MemoryReceiver } from '../../fakes/memory-receiver.ts';
 import { PublisherFeed, SOURCE } from '../../fakes/publisher-feed.ts';
@@ -503,7 +503,7 @@ describe('an encoder that is behind its feed', () => {
   }
   const FIRST_UNIT = audioFragment(planAt(30).grid, 0, 0);
 
-  test('has nothing to answer for while the pictures themselves come late: their lag is the network\'s', () => {
+  test("has nothing to answer for while the pictures themselves come late: their lag is the network's", () => {
     const { it, play } = onTime();
     play(20_000, { pictureMs: 4000, outMs: 0 });
     expect([it.overloads, it.faults]).toEqual([[], []]);

@@ -102,8 +102,20 @@ describe('an encoder that is too slow', () => {
   });
 
   test('is judged by that only once each rung has made something', () => {
-    expect(judge(both(() => 3000), undefined, 1000)?.atMs).toBe(3500);
-    expect(judge(both(() => 3000), undefined, 60_000)?.atMs).toBe(4000);
+    expect(
+      judge(
+        both(() => 3000),
+        undefined,
+        1000,
+      )?.atMs,
+    ).toBe(3500);
+    expect(
+      judge(
+        both(() => 3000),
+        undefined,
+        60_000,
+      )?.atMs,
+    ).toBe(4000);
   });
 });
 

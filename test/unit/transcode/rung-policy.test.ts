@@ -162,7 +162,10 @@ describe('a crash that names no rung', () => {
     const it = rungs();
     const out = [0, 300, 900, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000].map((at) => it.crash(at));
     expect(out.map((rung) => rung ?? '-').join(' ')).toBe('- - - 1080p - - - 720p - - - -');
-    expect(it.out()[0]).toMatchObject({ cause: 'failed', reason: 'failed: SIGSEGV ended the encoder 4 times within 30 s' });
+    expect(it.out()[0]).toMatchObject({
+      cause: 'failed',
+      reason: 'failed: SIGSEGV ended the encoder 4 times within 30 s',
+    });
   });
 
   test('now and then is an accident', () => {
