@@ -131,7 +131,6 @@ export class Anchor {
   /** A new base, as after a jump; the sound has stepped back already, or stays where its publisher says. */
   #stepBack(track: number, stampMs: number, arrivalMs: number): Anchored {
     this.#stamps = new Map();
-    this.#oldStamps = new Map();
     this.#apart = undefined;
     this.#begin(track, stampMs, arrivalMs);
     return { kind: 'jump', mediaMs: this.#media(stampMs) };

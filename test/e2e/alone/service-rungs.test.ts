@@ -151,10 +151,6 @@ test('an encoder slower than real time: the top rung is shed and said so, the la
   // a machine that stops and goes on makes all that time up.
   const late = seen.filter((sample) => sample.lagMs > LAG_LIMITS.lateMs);
   const lateForMs = (late.at(-1)?.atMs ?? 0) - (late[0]?.atMs ?? 0);
-  const say = late
-    .filter((_, i) => i % 8 === 0)
-    .map((sample) => `${Math.round(sample.atMs - (late[0]?.atMs ?? 0))}:${Math.round(sample.lagMs)}`);
-  console.log(lateForMs, say.join(' '));
   expect(lateForMs).toBeGreaterThan(0);
   expect(lateForMs).toBeLessThan(2 * LAG_LIMITS.lateForMs);
   expect(status('slow')?.droppedRungs).toEqual([

@@ -152,6 +152,14 @@ describe('an encoder that crashes without a word', () => {
   test('is not what exits with a code, or was killed by us', async () => {
     const coded = await crashes(6, (worker) => worker.exit(1, undefined, ['pipe:0: Invalid data']));
     expect(coded.status.droppedRungs).toEqual([]);
+    const { it, feed } = await live();
+    for (let n = 0; n < 6; n++) {
+      const worker = it.startWorker();
+      feed.jump();
+      worker.exit(undefined, 'SIGKILL');
+      it.clock.advance(600);
+    }
+    expect(it.status.droppedRungs).toEqual([]);
   });
 });
 

@@ -57,6 +57,7 @@ describe('a backlog that is worked off is no overload', () => {
   /** The network stalls for 3 s, then brings all at once, or at three times the speed. */
   const atOnce = (at: number) => (at < 20_000 || at >= 23_000 ? at : 20_000);
   const bySpeed = (at: number) => (at < 20_000 ? at : Math.min(at, 20_000 + 3 * Math.max(0, at - 23_000)));
+  const slowly = (at: number) => (at < 20_000 ? at : Math.min(at, 20_000 + 1.2 * Math.max(0, at - 30_000)));
   /** For a minute everything comes 3 s late, then on time again. */
   const lateForLong = (at: number) => (at < 10_000 ? at : at < 40_000 ? Math.max(10_000, at - 3000) : at);
 
@@ -64,6 +65,7 @@ describe('a backlog that is worked off is no overload', () => {
     ['a burst at once', atOnce],
     ['a burst at three times the speed', bySpeed],
     ['media that is 3 s late for half a minute', lateForLong],
+    ['ten seconds that are brought at 1.2 times the speed', slowly],
   ])('%s, an encoder with 15 %% to spare', (_what, owed) => {
     expect(judge(both(worked(owed, 1.15)), owed)).toBeUndefined();
   });
