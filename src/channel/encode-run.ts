@@ -108,6 +108,10 @@ export class EncodeRun implements RunSource {
     return this.#outMs.get(track) ?? partStartMs(this.#run.grid, this.origin.index, this.origin.part);
   }
 
+  hasBrought(track: string): boolean {
+    return this.#outMs.has(track);
+  }
+
   /** Media time of the newest picture that came out; undefined for sound. */
   lastPictureMs(track: string): number | undefined {
     const facts = this.#run.facts.find(({ id, kind }) => id === track && kind === 'video');

@@ -9,7 +9,7 @@ import type { ChannelParts } from './channel.ts';
 import { EndingWorkers } from './ending-workers.ts';
 import type { OnAir } from './on-air.ts';
 import type { PlanInUse } from './plan-in-use.ts';
-import type { RungBlame } from './run-health.ts';
+import type { Death } from './run-health.ts';
 import { RunLog } from './run-log.ts';
 import { RungKeeper } from './rung-keeper.ts';
 import type { SourceCopy } from './source-copy.ts';
@@ -74,7 +74,7 @@ export class Encoding {
     this.#rungs.due();
     const worker: Worker = this.#newWorker(job, {
       onMedia: () => undefined,
-      onDeath: (blame) => this.#died(blame),
+      onDeath: (death) => this.#died(death),
       onOverload: (lagMs) => this.#overloaded(worker, lagMs),
     });
     this.#worker = worker;
@@ -107,8 +107,9 @@ export class Encoding {
     await this.#ending.close(this.#options.parts.clock);
   }
 
-  #died(blame: RungBlame | undefined): void {
+  #died({ blame, crash }: Death): void {
     if (blame !== undefined) this.#rungs.fault(blame);
+    else if (crash !== undefined) this.#rungs.crash(crash);
   }
 
   #overloaded(worker: Worker, lagMs: number): void {
@@ -130,9 +131,9 @@ export class Encoding {
     if (rung === undefined) return;
     const worker: Worker = this.#newWorker(job, {
       onMedia: () => this.#takeOver(worker),
-      onDeath: (blame) => {
-        const isTrial = this.#trialFailed(worker, blame?.reason ?? 'the encoder ended');
-        if (!isTrial) this.#died(blame);
+      onDeath: (death) => {
+        const isTrial = this.#trialFailed(worker, death.blame?.reason ?? 'the encoder ended');
+        if (!isTrial) this.#died(death);
       },
       onOverload: (lagMs) => {
         const isTrial = this.#trialFailed(worker, `${seconds(lagMs)} behind the feed`);
@@ -169,7 +170,7 @@ export class Encoding {
     { feed, source, plan, copy }: EncodingJob,
     on: {
       readonly onMedia: () => void;
-      readonly onDeath: (blame: RungBlame | undefined) => void;
+      readonly onDeath: (death: Death) => void;
       readonly onOverload: (lagMs: number) => void;
     },
   ): Worker {

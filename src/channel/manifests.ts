@@ -3,6 +3,7 @@
  * It never compresses or hashes; that is the origin's. Invariant: the same revision object while the text is the same.
  */
 import { mpdChangedMs, renderMpd } from '../package/dash/mpd.ts';
+import { lastShownMs, listedTracks } from '../package/hls/listed-tracks.ts';
 import { renderLowLatencyPlaylist } from '../package/hls/low-latency-playlist.ts';
 import { renderMediaPlaylist } from '../package/hls/media-playlist.ts';
 import { renderMultivariantPlaylist } from '../package/hls/multivariant-playlist.ts';
@@ -63,7 +64,10 @@ export class Manifests {
     switch (name.kind) {
       case 'hls-master':
       case 'hls-dvr-master':
-        return this.#hasParts ? firstWholeMs(presentation) : presentation.mpdChangedMs;
+        return Math.max(
+          this.#hasParts ? firstWholeMs(presentation) : presentation.mpdChangedMs,
+          lastShownMs(presentation, name.kind === 'hls-master' ? this.#listedMs : Number.POSITIVE_INFINITY) ?? 0,
+        );
       case 'hls-media':
         return presentation.changedMs;
       case 'hls-dvr-media':
@@ -90,15 +94,15 @@ export class Manifests {
     if (period === undefined) return undefined;
     switch (name.kind) {
       case 'hls-master':
-        return renderMultivariantPlaylist(period, 'media.m3u8');
+        return renderMultivariantPlaylist(listedTracks(presentation, this.#listedMs), 'media.m3u8');
       case 'hls-dvr-master':
-        return renderMultivariantPlaylist(period, 'dvr.m3u8');
+        return renderMultivariantPlaylist(listedTracks(presentation, Number.POSITIVE_INFINITY), 'dvr.m3u8');
       case 'hls-media':
       case 'hls-dvr-media': {
-        if (!period.tracks.some((track) => track.id === name.track)) return undefined;
-        if (name.kind === 'hls-dvr-media')
-          return renderMediaPlaylist(presentation, name.track, { listedMs: Number.POSITIVE_INFINITY });
-        const listedMs = this.#listedMs;
+        const isDvr = name.kind === 'hls-dvr-media';
+        const listedMs = isDvr ? Number.POSITIVE_INFINITY : this.#listedMs;
+        if (!listedTracks(presentation, listedMs).some((track) => track.id === name.track)) return undefined;
+        if (isDvr) return renderMediaPlaylist(presentation, name.track, { listedMs });
         return this.#hasParts
           ? renderLowLatencyPlaylist(presentation, name.track, { listedMs, isDelta })
           : renderMediaPlaylist(presentation, name.track, { listedMs, isBlocking: true });

@@ -38,10 +38,8 @@ export class MediaIndex {
     return second !== undefined && this.#timeline.find(second.startNumber - 1)?.period !== oldest;
   }
 
-  /** True for a Track of an earlier Period that the lists do not have; one that is on its way back is listed with its first whole Segment. */
-  wasWithdrawn(track: string): boolean {
-    const current = this.#timeline.presentation().segments.at(-1)?.period ?? this.#timeline.period;
-    if (current === undefined || current.tracks.some(({ id }) => id === track)) return false;
+  /** True for a Track that has or had media: where no list shows it, it was withdrawn, or is on its way back. */
+  wasOnAir(track: string): boolean {
     return this.#periods.some((period) => period.tracks.some(({ id }) => id === track));
   }
 

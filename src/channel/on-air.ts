@@ -214,7 +214,7 @@ export class OnAir {
     if (reload?.kind === 'refused') return reload;
     const revision = this.#manifests.text(name, presentation, { isDelta: isDirected && directives.skip !== undefined });
     if (revision === undefined)
-      return { kind: 'track' in name && this.#index.wasWithdrawn(name.track) ? 'gone' : 'unknown' };
+      return { kind: 'track' in name && this.#index.wasOnAir(name.track) ? 'gone' : 'unknown' };
     this.#isShown = true;
     return { kind: 'ready', revision, of: reload?.of ?? 'current' };
   }

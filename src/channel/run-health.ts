@@ -7,9 +7,20 @@ import type { EncodeExit } from '../transcode/model.ts';
 import { type BlamedOutput, blameOf } from '../transcode/rung-blame.ts';
 import type { EncodeRun } from './encode-run.ts';
 
+/** The grace of 2 s, and what an encoder holds. */
+const MAX_HOLE_MS = 4000;
+
 export interface RungBlame {
   readonly rung: string;
   readonly reason: string;
+}
+
+/** What is known of an end that nobody asked for. */
+export interface Death {
+  /** The one rung whose fault it was. */
+  readonly blame: RungBlame | undefined;
+  /** The signal of somebody else, where no rung is to blame. */
+  readonly crash: string | undefined;
 }
 
 export class RunHealth {
@@ -18,6 +29,7 @@ export class RunHealth {
   readonly #outputs: readonly BlamedOutput[];
   #lag = startLagWatch();
   #seen: RungBlame | undefined;
+  #isKilled = false;
 
   /** `encoded`: the rungs of the command; `outputs`: all its outputs in order. */
   constructor(run: EncodeRun, encoded: readonly string[], outputs: readonly BlamedOutput[]) {
@@ -26,9 +38,15 @@ export class RunHealth {
     this.#outputs = outputs;
   }
 
+  /** What is missing before this media time is slate already: another process need not work it off. */
+  isHoleTooLong(untilMs: number): boolean {
+    return untilMs - Math.min(...this.#encoded.map((rung) => this.#run.outMs(rung))) > MAX_HOLE_MS;
+  }
+
   look(nowMs: number, owedMs: number): { readonly verdict: LagVerdict; readonly lagMs: number } {
     const outMs = new Map(this.#encoded.map((rung) => [rung, this.#run.outMs(rung)]));
-    const { watch, verdict } = watchLag(this.#lag, { nowMs, owedMs, outMs });
+    const isUnderWay = this.#encoded.every((rung) => this.#run.hasBrought(rung));
+    const { watch, verdict } = watchLag(this.#lag, { nowMs, owedMs, outMs, isUnderWay });
     this.#lag = watch;
     return { verdict, lagMs: Math.max(0, owedMs - Math.min(owedMs, ...outMs.values())) };
   }
@@ -38,7 +56,19 @@ export class RunHealth {
     this.#seen ??= { rung, reason };
   }
 
-  blameFor(exit: EncodeExit): RungBlame | undefined {
+  /** It is ended for a reason of ours. */
+  noteKill(): void {
+    this.#isKilled = true;
+  }
+
+  /** `wasKilled`: by the supervisor. */
+  judge(exit: EncodeExit, wasKilled: boolean): Death {
+    const blame = this.#blameFor(exit);
+    const isOurs = wasKilled || this.#isKilled;
+    return { blame, crash: blame === undefined && !isOurs ? exit.signal : undefined };
+  }
+
+  #blameFor(exit: EncodeExit): RungBlame | undefined {
     if (this.#seen !== undefined) return this.#seen;
     const said = blameOf(exit.lastLines, this.#outputs);
     return said === undefined ? undefined : { rung: said.track, reason: said.line };

@@ -3,6 +3,7 @@
  * It never starts or ends an encoder. Invariant: each change is said once, with its reason and what to do.
  */
 import {
+  afterCrash,
   afterFault,
   afterOverload,
   afterTrial,
@@ -38,6 +39,7 @@ const ASK_AGAIN_MS = 5000;
 export class RungKeeper {
   readonly #options: RungKeeperOptions;
   #policy = emptyRungPolicy();
+  #crashesMs: readonly number[] = [];
   /** The rungs that the policy speaks of. */
   #encoded: readonly string[] = [];
   #cancelDue: () => void = () => undefined;
@@ -60,6 +62,13 @@ export class RungKeeper {
 
   fault(blame: RungBlame): void {
     this.#decide(afterFault(this.#policy, blame, this.#encoded, this.#nowMs));
+  }
+
+  /** A signal ended the encoder, and nobody says which rung it was at. */
+  crash(signal: string): void {
+    const step = afterCrash(this.#policy, { signal, beforeMs: this.#crashesMs }, this.#encoded, this.#nowMs);
+    this.#crashesMs = step.crashesMs;
+    this.#decide(step);
   }
 
   /** The rung was brought back and did not hold. */

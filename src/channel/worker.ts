@@ -29,8 +29,9 @@ import {
 import type { ChannelParts } from './channel.ts';
 import { CopyRate } from './copy-rate.ts';
 import { EncodeRun } from './encode-run.ts';
+import { OwedMedia } from './owed-media.ts';
 import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
-import { type RungBlame, RunHealth } from './run-health.ts';
+import { type Death, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
 import { observeChunk } from './stages.ts';
@@ -53,8 +54,8 @@ export interface WorkerOptions {
   /** Segments became whole. */
   readonly onMedia: () => void;
   readonly onFault: (fault: WorkerFault) => void;
-  /** A process ended unasked; told before the next one is started. `blame`: the one rung whose fault it was. */
-  readonly onDeath: (blame: RungBlame | undefined) => void;
+  /** A process ended unasked; told before the next one is started. */
+  readonly onDeath: (death: Death) => void;
   /** The process has fallen behind its feed for good. */
   readonly onOverload: (lagMs: number) => void;
 }
@@ -76,6 +77,7 @@ interface LiveRun {
   /** Media time that is stamp 0 of the process's input. */
   readonly inputOriginMs: number;
   readonly health: RunHealth;
+  readonly owed: OwedMedia;
   input: { detach(): void } | undefined;
 }
 
@@ -94,8 +96,6 @@ export class Worker {
   #progress: EncodeProgress | undefined;
   #stopped: (() => void)[] = [];
   #cancelTick: () => void = () => undefined;
-  /** The pipe of the current process has not drained since a write: its feed is paused, what waits is still owed. */
-  #isFull = false;
   /** The next process begins with the newest keyframe, not with the first place that is not on air. */
   #skips = false;
 
@@ -133,6 +133,7 @@ export class Worker {
     // The new publish has its keyframes elsewhere: another base, so another run.
     if (this.#options.copy !== undefined) return false;
     if (feed.headersKey === undefined || feed.headersKey !== this.#headersKey) return false;
+    if (live.health.isHoleTooLong(newestMs)) return false;
     live.input?.detach();
     this.#feed = feed;
     const write = (bytes: Buffer) => this.#feedIn(live.process, bytes);
@@ -143,6 +144,7 @@ export class Worker {
   /** Ends the current process at once; the supervisor replaces it, with a new base. */
   kill(reason: string): void {
     this.#options.parts.log.warn({ reason }, 'encoder killed');
+    this.#live?.health.noteKill();
     this.#live?.process.kill();
   }
 
@@ -159,7 +161,8 @@ export class Worker {
   }
 
   #tick(): void {
-    if (this.#isFull) this.#tell({ kind: 'tags-in' });
+    // Its feed is paused: what waits is still owed.
+    if (this.#live?.owed.isFull === true) this.#tell({ kind: 'tags-in' });
     this.#tell({ kind: 'tick' });
     this.#watchLag();
     if (this.#isOver()) return;
@@ -171,10 +174,9 @@ export class Worker {
     if (live === undefined || this.#state.name !== 'live') return;
     const { parts, onOverload } = this.#options;
     const nowMs = parts.clock.nowMs();
-    // While the pipe is full the publisher is held up by us: what it would have sent by now is owed.
-    const owedUs = this.#isFull ? parts.clock.monotonicUs() : this.#feed.statistics().heardUs;
-    if (owedUs === undefined) return;
-    const { verdict, lagMs } = live.health.look(nowMs, parts.clock.utcMsOf(owedUs));
+    const { pictureMs } = this.#feed.statistics();
+    if (pictureMs === undefined) return;
+    const { verdict, lagMs } = live.health.look(nowMs, live.owed.untilMs(nowMs, pictureMs));
     parts.metrics.encoderLag.set({ channel: parts.settings.id }, lagMs / 1000);
     if (verdict.kind === 'overload') onOverload(verdict.lagMs);
     if (verdict.kind !== 'silent-rung') return;
@@ -257,6 +259,7 @@ export class Worker {
         encodedRungs(plan),
         posted.map((track) => ({ track, url: cmaf.urlOf(track) })),
       ),
+      owed: new OwedMedia(),
       input: undefined,
     };
     this.#live = live;
@@ -306,9 +309,10 @@ export class Worker {
   }
 
   #feedIn(process: EncodeProcess, bytes: Buffer): void {
-    if (this.#live?.process !== process) return;
+    const live = this.#live;
+    if (live?.process !== process) return;
     if (!process.write(bytes)) {
-      this.#isFull = true;
+      live.owed.full();
       this.#feed.setFlow(false);
     }
     this.#tell({ kind: 'tags-in' });
@@ -358,13 +362,12 @@ export class Worker {
         this.#progress = progress;
         parts.metrics.encoderFps.set({ channel }, progress.fps);
         if (progress.speed !== undefined) parts.metrics.encoderSpeed.set({ channel }, progress.speed);
-        this.#tell({ kind: 'progress', progress });
       },
       onLogLine: (line) => {
         parts.log.debug({ line }, 'encoder says');
       },
       onDrain: () => {
-        this.#isFull = false;
+        if (this.#live?.run === run) this.#live.owed.drained(parts.clock.nowMs());
         this.#feed.setFlow(true);
       },
       onExit: (exit) => {
@@ -372,11 +375,11 @@ export class Worker {
         const isUnasked = this.#state.wanted !== 'stop' && !this.#state.replaced;
         if (isUnasked)
           parts.metrics.encoderExits.inc({ channel, reason: exit.signal ?? `code-${exit.code ?? 'none'}` });
-        const blame = this.#live?.run === run ? this.#live.health.blameFor(exit) : undefined;
+        const death = this.#live?.health.judge(exit, this.#state.killed);
         this.#release(run);
         onRunEnd(run.id, exit, this.#state.wanted === 'stop');
         this.#feed.setFlow(true);
-        if (isUnasked) onDeath(blame);
+        if (isUnasked && death !== undefined) onDeath(death);
         this.#tell({ kind: 'exited', exit });
         this.#settle();
       },
@@ -392,6 +395,5 @@ export class Worker {
     this.#live = undefined;
     this.#options.parts.metrics.encoderLag.set({ channel: this.#options.parts.settings.id }, 0);
     this.#progress = undefined;
-    this.#isFull = false;
   }
 }

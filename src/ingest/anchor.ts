@@ -10,6 +10,12 @@ const FIRST_WINDOW_MS = 2_000;
 const WINDOW_MS = 10_000;
 const FORWARD_JUMP_MS = 1_500;
 const BACKWARD_JUMP_MS = 1_000;
+/**
+ * A picture that steps back by more than this is late from then on: more than the publish margin of low latency. It is one step
+ * only when the stamps then rise and stay below what they were for a while: some encoders stamp in another order.
+ */
+const STEP_BACK_MS = 300;
+const STEP_SEEN_MS = 250;
 /** After a jump, tags of the other kind may still come on the old base for so long. */
 const STALE_MS = 2_000;
 /** Sound that jumped alone for so long, while pictures go on, has another origin. */
@@ -41,6 +47,8 @@ export class Anchor {
   /** What is added to stamps of a kind, since its origin is not that of the others. */
   readonly #shifts = new Map<number, number>();
   #lastVideoMs = Number.NEGATIVE_INFINITY;
+  /** Where the picture was when it stepped back, and when that was. */
+  #step: { readonly fromStamp: number; readonly sinceMs: number } | undefined;
   /** When sound began to be apart from pictures that go on, and its smallest delay since then. */
   #apart: { readonly sinceMs: number; readonly minimumMs: number } | undefined;
 
@@ -62,6 +70,7 @@ export class Anchor {
       this.#begin(track, stampMs, arrivalMs);
       return { kind: 'media', mediaMs: this.#media(stampMs) };
     }
+    if (this.#hasSteppedBack(track, stampMs, arrivalMs)) return this.#stepBack(track, stampMs, arrivalMs);
     this.#noticeOrigin(track, stampMs, arrivalMs, offsetMs);
     const common = stampMs + this.shiftMsOf(track);
     const isJump =
@@ -107,6 +116,26 @@ export class Anchor {
     return this.#go(track, stampMs + this.shiftMsOf(track), arrivalMs);
   }
 
+  #hasSteppedBack(track: number, stampMs: number, arrivalMs: number): boolean {
+    const previous = this.#stamps.get(track);
+    if (track !== VIDEO || previous === undefined) return false;
+    const step = this.#step;
+    if (step === undefined || stampMs >= step.fromStamp || stampMs < previous) {
+      const isStep = stampMs < previous - STEP_BACK_MS;
+      this.#step = isStep ? { fromStamp: previous, sinceMs: arrivalMs } : undefined;
+      return false;
+    }
+    return arrivalMs - step.sinceMs >= STEP_SEEN_MS;
+  }
+
+  /** A new base, as after a jump; the sound has stepped back already, or stays where its publisher says. */
+  #stepBack(track: number, stampMs: number, arrivalMs: number): Anchored {
+    this.#stamps = new Map();
+    this.#apart = undefined;
+    this.#begin(track, stampMs, arrivalMs);
+    return { kind: 'jump', mediaMs: this.#media(stampMs) };
+  }
+
   #jump(track: number, stampMs: number, arrivalMs: number): Anchored {
     const before = this.#oldStamps.get(track);
     if (arrivalMs < this.#staleUntilMs && before !== undefined && Math.abs(stampMs - before) < BACKWARD_JUMP_MS)
@@ -137,6 +166,7 @@ export class Anchor {
   #begin(track: number, stampMs: number, arrivalMs: number): void {
     this.#offsetMs = Math.max(arrivalMs, this.#newestMediaMs) - stampMs;
     this.#targetMs = undefined;
+    this.#step = undefined;
     this.#windowMinimumMs = arrivalMs - stampMs;
     this.#windowEndMs = arrivalMs + FIRST_WINDOW_MS;
     this.#lastArrivalMs = arrivalMs;

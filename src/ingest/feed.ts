@@ -70,6 +70,7 @@ export class PublishFeed implements Feed {
   #base = 0;
   #keyframes: SourceKeyframe[] = [];
   #newestMediaMs = 0;
+  #pictureMs: number | undefined;
   #counts = { video: 0, audio: 0, bytes: 0 };
   /** Arrival of the newest tag of each kind. */
   readonly #heardUs = new Map<number, number>();
@@ -144,6 +145,7 @@ export class PublishFeed implements Feed {
       audioTags: this.#counts.audio,
       bytes: this.#counts.bytes,
       heardUs: this.#heardUntilUs(),
+      pictureMs: this.#pictureMs,
       keyframeIntervalMs: this.#keyframeIntervalMs,
       ringBytes: this.#ring.bytes,
     };
@@ -275,6 +277,7 @@ export class PublishFeed implements Feed {
     if (frame.kind === VIDEO && keyframe) this.#onKeyframe = true;
     if (frame.kind === VIDEO && !this.#onKeyframe) return;
     this.#newestMediaMs = Math.max(this.#newestMediaMs, mediaMs);
+    if (frame.kind === VIDEO) this.#pictureMs = mediaMs;
     const isStart = this.#isStart(mediaMs, keyframe);
     const tag = { tagType: frame.kind, mediaMs, stampMs, body: frame.body };
     this.#ring.push(tag, isStart);

@@ -97,6 +97,8 @@ export interface FeedStatistics {
   readonly bytes: number;
   /** monotonic us until which every track of the source came: of the one that is away, its newest arrival. */
   readonly heardUs: number | undefined;
+  /** Media time (UTC ms) of the newest picture. */
+  readonly pictureMs: number | undefined;
   readonly keyframeIntervalMs: number | undefined;
   readonly ringBytes: number;
 }

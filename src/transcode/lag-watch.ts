@@ -6,10 +6,12 @@
 
 export interface LagSample {
   readonly nowMs: number;
-  /** Media time up to which the encoder was fed, or would have been if its pipe took more. */
+  /** Media time up to which the encoder was fed, or would have been if its pipe took more; never ahead of nowMs. */
   readonly owedMs: number;
   /** Media time up to which each encoded rung has come out; at the start, where its run begins. */
   readonly outMs: ReadonlyMap<string, number>;
+  /** Something of each rung has come out. */
+  readonly isUnderWay: boolean;
 }
 
 export type LagVerdict =
@@ -19,15 +21,17 @@ export type LagVerdict =
   /** This rung alone makes nothing, the others go on. */
   | { readonly kind: 'silent-rung'; readonly rung: string; readonly behindMs: number };
 
-/** Since when the encoder is above a bound without gaining, and by how much it was behind then. */
+/** Since when the encoder is above a bound without gaining, and by how much it was behind time itself then. */
 interface Held {
   readonly sinceMs: number;
-  readonly lagMs: number;
+  readonly behindMs: number;
 }
 
 export interface LagWatch {
-  /** The encoder was on time once: until then it works off what the ring gave it, and need not hurry while it gains. */
+  /** The encoder was on time since it was given a backlog: by the ring at its start, by a burst, by a hole that it fills. */
   readonly wasOnTime: boolean;
+  /** The most that the feed itself was late; when it catches up by a second, that is a backlog. */
+  readonly feedLateMs: number;
   readonly late: Held | undefined;
   readonly lost: Held | undefined;
   readonly newest: { readonly outMs: number; readonly atMs: number } | undefined;
@@ -35,14 +39,17 @@ export interface LagWatch {
 }
 
 /** All in ms. */
-const LAG_LIMITS = {
+export const LAG_LIMITS = {
   /** A chunk of 0.4 to 0.5 s, 0.4 s of lookahead (latency normal), and some for a busy machine. */
   lateMs: 1250,
   lateForMs: 4000,
   /** What is later than this is slate already: nothing is gained by patience. */
   lostMs: 2500,
   lostForMs: 1250,
-  /** Catching up by so much is not overload. */
+  /** The same while a backlog is worked off: twice that to show that it gains. */
+  backlogForMs: 2500,
+  backlogMs: 1000,
+  /** Catching up with time itself by so much is not overload: what a burst brings is no loss of speed. */
   gainMs: 300,
   rungBehindMs: 2000,
   rungBehindForMs: 500,
@@ -53,6 +60,7 @@ const LAG_LIMITS = {
 export function startLagWatch(): LagWatch {
   return {
     wasOnTime: false,
+    feedLateMs: 0,
     late: undefined,
     lost: undefined,
     newest: undefined,
@@ -72,24 +80,36 @@ export function watchLag(
 
 function lateness(
   before: LagWatch,
-  { nowMs, owedMs, outMs }: LagSample,
-): { readonly watch: Pick<LagWatch, 'wasOnTime' | 'late' | 'lost'>; readonly verdict: LagVerdict } {
-  const { lateMs, lateForMs, lostMs, lostForMs } = LAG_LIMITS;
-  const lagMs = outMs.size === 0 ? 0 : owedMs - Math.min(...outMs.values());
-  const wasOnTime = before.wasOnTime || lagMs < lateMs;
-  const late = heldAbove(before.late, lateMs, lagMs, nowMs);
-  const lost = wasOnTime ? heldAbove(before.lost, lostMs, lagMs, nowMs) : undefined;
-  const isOverload = heldFor(late, nowMs) >= lateForMs || heldFor(lost, nowMs) >= lostForMs;
+  { nowMs, owedMs, outMs, isUnderWay }: LagSample,
+): {
+  readonly watch: Pick<LagWatch, 'wasOnTime' | 'feedLateMs' | 'late' | 'lost'>;
+  readonly verdict: LagVerdict;
+} {
+  const { lateMs, lateForMs, lostMs, lostForMs, backlogForMs, backlogMs } = LAG_LIMITS;
+  const leastMs = outMs.size === 0 ? owedMs : Math.min(...outMs.values());
+  const now = { nowMs, lagMs: owedMs - leastMs, behindMs: nowMs - leastMs };
+  const isBacklog = nowMs - owedMs <= before.feedLateMs - backlogMs;
+  const feedLateMs = isBacklog ? nowMs - owedMs : Math.max(before.feedLateMs, nowMs - owedMs);
+  const wasOnTime = now.lagMs < lateMs || (before.wasOnTime && !isBacklog);
+  const late = heldAbove(isBacklog ? undefined : before.late, lateMs, now);
+  const lost = isUnderWay ? heldAbove(isBacklog ? undefined : before.lost, lostMs, now) : undefined;
+  const isOverload =
+    heldFor(late, nowMs) >= lateForMs || heldFor(lost, nowMs) >= (wasOnTime ? lostForMs : backlogForMs);
   return {
-    watch: { wasOnTime, late, lost },
-    verdict: isOverload ? { kind: 'overload', lagMs } : { kind: 'fine' },
+    watch: { wasOnTime, feedLateMs, late, lost },
+    verdict: isOverload ? { kind: 'overload', lagMs: now.lagMs } : { kind: 'fine' },
   };
 }
 
 /** Counted anew when it gains: against where it began, so that ups and downs on the way to worse are no gain. */
-function heldAbove(before: Held | undefined, boundMs: number, lagMs: number, nowMs: number): Held | undefined {
-  if (lagMs < boundMs) return undefined;
-  return before === undefined || lagMs < before.lagMs - LAG_LIMITS.gainMs ? { sinceMs: nowMs, lagMs } : before;
+function heldAbove(
+  before: Held | undefined,
+  boundMs: number,
+  now: { readonly nowMs: number; readonly lagMs: number; readonly behindMs: number },
+): Held | undefined {
+  if (now.lagMs < boundMs) return undefined;
+  const hasGained = before !== undefined && now.behindMs < before.behindMs - LAG_LIMITS.gainMs;
+  return before === undefined || hasGained ? { sinceMs: now.nowMs, behindMs: now.behindMs } : before;
 }
 
 function heldFor(held: Held | undefined, nowMs: number): number {

@@ -47,6 +47,9 @@ export const RUNG_LIMITS = {
   /** Two faults of one rung within this are no accident. */
   faultWindowMs: 30_000,
   faults: 2,
+  /** Within the same window: two ends are replaced at once, the third waits, and this one is no accident any more. */
+  crashes: 4,
+  crashesOnProbation: 2,
   /** A rung is on probation for so long after its return: one fault is enough. */
   probationMs: 30_000,
   waits: {
@@ -90,6 +93,31 @@ export function afterFault(
   if (isLast || (recent.length < faults && !isOnProbation))
     return { policy: withRecord(policy, { ...record, faultsMs: recent }), leftOut: undefined };
   return leave(policy, record, 'failed', `failed: ${fault.reason}`, nowMs);
+}
+
+/**
+ * A signal ended the encoder (a fault of its own, want of memory), and nothing says which rung it was at. When it persists the one
+ * that came back last is left out, else the top one: it takes the most memory and does the most work. The same again for the next.
+ */
+export function afterCrash(
+  policy: RungPolicy,
+  crash: { readonly signal: string; readonly beforeMs: readonly number[] },
+  encoded: readonly string[],
+  nowMs: number,
+): RungStep & { readonly crashesMs: readonly number[] } {
+  const { faultWindowMs, crashes, crashesOnProbation, probationMs } = RUNG_LIMITS;
+  const crashesMs = [...crash.beforeMs.filter((at) => nowMs - at < faultWindowMs), nowMs].slice(-crashes);
+  const kept = keptRungs(policy, encoded);
+  const onTrial = policy.find(
+    ({ rung, backMs }) => kept.includes(rung) && backMs !== undefined && nowMs - backMs < probationMs,
+  );
+  const sinceMs = onTrial?.backMs ?? Number.NEGATIVE_INFINITY;
+  const count = crashesMs.filter((at) => at >= sinceMs).length;
+  const suspect = onTrial?.rung ?? kept[0];
+  if (suspect === undefined || kept.length === 1 || count < (onTrial === undefined ? crashes : crashesOnProbation))
+    return { policy, leftOut: undefined, crashesMs };
+  const reason = `failed: ${crash.signal} ended the encoder ${count} times within ${faultWindowMs / 1000} s`;
+  return { ...leave(policy, recordOf(policy, suspect), 'failed', reason, nowMs), crashesMs: [] };
 }
 
 /** A rung that was brought back did not hold: for the cause that it was left out for. */

@@ -4,8 +4,8 @@
  * Invariants: at most one process lives; nothing is spawned after stop; the wait before a spawn never exceeds 10 s.
  */
 import type { ErrorCode } from '../system/errors.ts';
-import { deathsReport, type Overload, overloadAfter, startOverload } from './encoder-health.ts';
-import type { EncodeExit, EncodeGrid, EncodeProgress } from './model.ts';
+import { deathsReport } from './encoder-death.ts';
+import type { EncodeExit, EncodeGrid } from './model.ts';
 
 type WorkerStateName =
   /** Not wanted, or not yet, or no more. */
@@ -24,10 +24,9 @@ type WorkerStateName =
 export type SupervisorEvent =
   | { readonly kind: 'start' }
   | { readonly kind: 'started'; readonly pid: number }
-  /** Tags were written to the worker, or wait for its full pipe; the media time (ms) of the newest where known. */
-  | { readonly kind: 'tags-in'; readonly mediaMs?: number }
+  /** Tags were written to the worker, or wait for its full pipe. */
+  | { readonly kind: 'tags-in' }
   | { readonly kind: 'chunk-out' }
-  | { readonly kind: 'progress'; readonly progress: EncodeProgress }
   | { readonly kind: 'exited'; readonly exit: EncodeExit }
   | { readonly kind: 'tick' }
   /** Another process is wanted in place of this one, at once: its end is no death. */
@@ -54,7 +53,6 @@ export interface SupervisorLimits {
   /** A feed silent for longer is away: nothing is owed for it. */
   readonly quietMs: number;
   readonly drainMs: number;
-  readonly overloadMs: number;
   readonly deathWindowMs: number;
   readonly deathsUntilBackOff: number;
   readonly backOffMs: readonly number[];
@@ -78,7 +76,6 @@ export interface SupervisorState {
   readonly killed: boolean;
   /** Its end was asked for: it is not counted. */
   readonly replaced: boolean;
-  readonly overload: Overload;
 }
 
 export interface SupervisorStep {
@@ -91,7 +88,6 @@ export const SUPERVISOR_LIMITS: SupervisorLimits = {
   stallMs: 1500,
   quietMs: 1000,
   drainMs: 5000,
-  overloadMs: 5000,
   deathWindowMs: 30_000,
   deathsUntilBackOff: 3,
   backOffMs: [200, 500, 1000, 2000, 5000, 10_000],
@@ -116,7 +112,6 @@ export function idleSupervisor(nowMs: number): SupervisorState {
     retryAtMs: nowMs,
     killed: false,
     replaced: false,
-    overload: startOverload(),
   };
 }
 
@@ -145,7 +140,6 @@ const TABLE: Readonly<Record<WorkerStateName, Row>> = {
   live: {
     'tags-in': tagsIn,
     'chunk-out': answered,
-    progress: watchSpeed,
     tick: killStalled,
     replace: killReplaced,
     exited: died,
@@ -183,7 +177,6 @@ function spawn(state: SupervisorState, nowMs: number): SupervisorStep {
       fedMs: undefined,
       killed: false,
       replaced: false,
-      overload: startOverload(),
     },
     commands: [{ kind: 'spawn', run }],
   };
@@ -209,14 +202,9 @@ function stopKilled(state: SupervisorState, _event: unknown, { nowMs }: Moment):
   return stay({ ...state, name: 'draining', wanted: 'stop', sinceMs: nowMs, killed: true });
 }
 
-function tagsIn(
-  state: SupervisorState,
-  event: Extract<SupervisorEvent, { kind: 'tags-in' }>,
-  { nowMs, limits }: Moment,
-): SupervisorStep {
-  const overload = event.mediaMs === undefined ? state.overload : { ...state.overload, fedMs: event.mediaMs };
+function tagsIn(state: SupervisorState, _event: unknown, { nowMs, limits }: Moment): SupervisorStep {
   const isBack = isQuiet(state, nowMs, limits);
-  return stay({ ...state, overload, fedMs: nowMs, unansweredMs: isBack ? nowMs : (state.unansweredMs ?? nowMs) });
+  return stay({ ...state, fedMs: nowMs, unansweredMs: isBack ? nowMs : (state.unansweredMs ?? nowMs) });
 }
 
 /** The last tags before a pause are never answered: they wait inside the encoder for those that follow. */
@@ -230,15 +218,6 @@ function firstChunk(state: SupervisorState, _event: unknown, { nowMs }: Moment):
 
 function answered(state: SupervisorState): SupervisorStep {
   return stay({ ...state, unansweredMs: undefined });
-}
-
-function watchSpeed(
-  state: SupervisorState,
-  event: Extract<SupervisorEvent, { kind: 'progress' }>,
-  { nowMs, limits }: Moment,
-): SupervisorStep {
-  const { overload, report } = overloadAfter(state.overload, event.progress, nowMs, limits.overloadMs);
-  return stay({ ...state, overload }, ...(report === undefined ? [] : [report]));
 }
 
 /** The 10 s count from the first tags: a worker cannot encode what its publisher has not sent. */
@@ -301,7 +280,7 @@ function died(
   const backOffs = backsOff ? state.backOffs + 1 : 0;
   const waitMs = backsOff ? (limits.backOffMs[Math.min(backOffs, limits.backOffMs.length) - 1] ?? 0) : 0;
   const report = deathsReport(event.exit, { waitMs, deaths: deathsMs.length, windowMs: limits.deathWindowMs });
-  const dead: SupervisorState = { ...state, deathsMs, backOffs, unansweredMs: undefined, overload: startOverload() };
+  const dead: SupervisorState = { ...state, deathsMs, backOffs, unansweredMs: undefined };
   if (!backsOff) {
     const next = spawn(dead, nowMs);
     return { state: next.state, commands: [report, ...next.commands] };

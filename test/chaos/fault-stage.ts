@@ -62,6 +62,13 @@ export class FaultStage {
     return channel.status();
   }
 
+  /** How many pictures have come later than this against their own stamps. */
+  async picturesLaterThan(seconds: number): Promise<number> {
+    const labels = { channel: CHANNEL, stage: 'arrived' };
+    const within = await metricOf(this.service, 'stage_seconds_bucket', { ...labels, le: String(seconds) });
+    return (await metricOf(this.service, 'stage_seconds_count', labels)) - within;
+  }
+
   /** What viewers get while `act` runs and until three Segments after it are media again. */
   async measure(act: () => Promise<unknown>): Promise<Measured> {
     const before = await this.#counters();

@@ -40,6 +40,7 @@ const outcome = await runChaos(options);
 for (const { rule, where, message } of outcome.findings) console.log(`${rule}\n    ${message}\n    ${where}`);
 console.log(
   `chaos: seed ${seed}: ${outcome.faults.length} faults, ${outcome.texts} texts, ${outcome.objects} objects, ` +
-    `${outcome.joined} Segments joined from their parts, ${outcome.findings.length} findings`,
+    `${outcome.joined} Segments joined from their parts, ${outcome.findings.length} findings; longest between two Segments: ` +
+    [...outcome.longestAdvanceMs].map(([channel, ms]) => `${channel} ${(ms / 1000).toFixed(1)} s`).join(', '),
 );
 process.exitCode = outcome.findings.length === 0 ? 0 : 1;

@@ -40,6 +40,8 @@ const KEPT_NUMBERS = 40;
  * publisher's pictures are waited for. The rest is the reader's own delay on a busy machine.
  */
 const ADVANCE_MS = 4_500;
+/** With parts a late encoder is joined at the next part, so the half second for the reader is within it. */
+const ADVANCE_LOW_MS = 4_000;
 /** Between two slices nobody reads; a poller waits less. */
 const PAUSE_MS = 2_500;
 
@@ -55,6 +57,8 @@ export class MediaLedger {
   readonly #lists = new Map<string, Listed>();
   readonly #findings = new Map<string, LedgerFinding>();
   joined = 0;
+  /** The longest time between two new Segments of a list, by Channel, ms. */
+  readonly longestAdvanceMs = new Map<string, number>();
 
   get objects(): number {
     return this.#digests.size;
@@ -143,7 +147,9 @@ export class MediaLedger {
     if (newest === known.newest) return;
     const gapMs = Math.round(nowMs - known.newestMs);
     const wasRead = sentMs - known.readMs < PAUSE_MS;
-    if (gapMs > ADVANCE_MS && wasRead)
+    const channel = path.split('/')[2] ?? '';
+    if (wasRead) this.longestAdvanceMs.set(channel, Math.max(gapMs, this.longestAdvanceMs.get(channel) ?? 0));
+    if (gapMs > (channel === 'low' ? ADVANCE_LOW_MS : ADVANCE_MS) && wasRead)
       this.#find('advance', `${path} ${newest}`, `no Segment after ${known.newest} for ${gapMs} ms`);
     known.newest = newest;
     known.newestMs = nowMs;

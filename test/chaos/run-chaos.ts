@@ -32,6 +32,8 @@ export interface ChaosOutcome {
   readonly texts: number;
   /** Segments that were compared with all their parts. */
   readonly joined: number;
+  /** Between two new Segments, by Channel. */
+  readonly longestAdvanceMs: ReadonlyMap<string, number>;
 }
 
 const CHANNELS: readonly ChannelUnderTest[] = [
@@ -106,6 +108,7 @@ async function play(options: ChaosOptions, stage: Stage): Promise<ChaosOutcome> 
     objects: ledger.objects,
     texts: read.reduce((sum, { texts }) => sum + texts, 0),
     joined: ledger.joined,
+    longestAdvanceMs: ledger.longestAdvanceMs,
   };
 }
 

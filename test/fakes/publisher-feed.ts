@@ -34,6 +34,8 @@ export class PublisherFeed implements Feed {
   topRung: TopRung | undefined;
   /** Arrival of the last tag, monotonic us; undefined: nothing came. */
   heardUs: number | undefined;
+  /** Media time of the newest picture; undefined: nothing came. */
+  pictureMs: number | undefined;
   adviceListener: AdviceListener | undefined;
   protected listener: FeedListener | undefined;
 
@@ -110,8 +112,8 @@ export class PublisherFeed implements Feed {
   }
 
   statistics(): ReturnType<Feed['statistics']> {
-    const { heardUs } = this;
-    return { videoTags: 0, audioTags: 0, bytes: 0, heardUs, keyframeIntervalMs: undefined, ringBytes: 0 };
+    const { heardUs, pictureMs } = this;
+    return { videoTags: 0, audioTags: 0, bytes: 0, heardUs, pictureMs, keyframeIntervalMs: undefined, ringBytes: 0 };
   }
 
   advice(): readonly Advice[] {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { APART_MS } from '../chaos/fault-stage.ts';
 import { Publisher } from '../chaos/publisher.ts';
 import { metricOf, watchChannel } from '../e2e/service-client.ts';
 import { lookAt, makeClip } from '../rig/feeds.ts';
@@ -36,10 +37,14 @@ test('a publisher 100 ppm fast for 30 min: one worker, no slate, everything list
   ];
   const before = await counters();
   const watch = watchChannel(service);
+  const apartMs: number[] = [];
   for (let minute = 0; minute < MINUTES; minute++) {
     await sleep(60_000);
-    expect((await lookAt(service, 'match', folder, 2)).apartMs).toBeLessThan(20);
+    apartMs.push((await lookAt(service, 'match', folder, 2)).apartMs ?? Number.NaN);
+    // A drifting picture wanders over its slots of the grid: half a frame of it is the ruler's.
+    expect(apartMs.at(-1)).toBeLessThan(APART_MS);
   }
+  console.log(`apart, ms: ${apartMs.map(Math.round).join(' ')}`);
   expect(await watch.end()).toEqual([]);
   expect(await counters()).toEqual(before);
 });

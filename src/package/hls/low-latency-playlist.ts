@@ -6,6 +6,7 @@
  */
 import { AUDIO_RATE, audioStart, partTargetSeconds, videoStartTicks } from '../grid.ts';
 import { type CommittedSegment, indexOf, type Period, type Presentation, type SegmentRecord } from '../model.ts';
+import { listedTracks } from './listed-tracks.ts';
 import {
   dateOf,
   hasGap,
@@ -111,7 +112,7 @@ function viewOf(presentation: Presentation, trackId: string, window: LowLatencyW
       : newest.endMs + openMs(presentation, trackId) - PART_TARGETS * targetDuration * 1000,
     partTarget,
     open: ended ? undefined : openLine(presentation, trackId, newest),
-    reports: ended ? [] : reportLines(presentation, trackId, newest),
+    reports: ended ? [] : reportLines(presentation, trackId, newest, window.listedMs),
   };
 }
 
@@ -210,8 +211,14 @@ function openLine(presentation: Presentation, trackId: string, newest: Committed
 }
 
 /** bis 4.4.5.4, B.1: one for each other media playlist, true when it is written. */
-function reportLines({ open }: Presentation, trackId: string, newest: CommittedSegment): ReportLine[] {
-  return newest.period.tracks
+function reportLines(
+  presentation: Presentation,
+  trackId: string,
+  newest: CommittedSegment,
+  listedMs: number,
+): ReportLine[] {
+  const { open } = presentation;
+  return listedTracks(presentation, listedMs)
     .filter(({ id }) => id !== trackId)
     .map(({ id }) => {
       const uri = `../${id}/media.m3u8`;

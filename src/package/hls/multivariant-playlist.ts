@@ -2,17 +2,17 @@
  * The HLS multivariant playlist of the newest Period (RFC 8216bis 4.4.6, Apple HLS Authoring Specification 9).
  * It never measures: bandwidths are the plan's, so they are constant for the Period. Links are relative.
  */
-import type { Period, Track } from '../model.ts';
+import type { Track } from '../model.ts';
 import { MasterPlaylist, multivariantText, PLAYLIST_VERSION, Rendition, Variant } from './playlist-text.ts';
 
 const AUDIO_GROUP = 'audio';
 /** Apple HLS Authoring Specification 1.x: the first listed variant is tried first and should be near 2 Mbit/s. */
 const FIRST_VARIANT_BPS = 2_000_000;
 
-/** `playlist` is the file name of the media playlists: `media.m3u8` or `dvr.m3u8`. */
-export function renderMultivariantPlaylist(period: Period, playlist: 'media.m3u8' | 'dvr.m3u8'): string {
-  const video = period.tracks.filter((track) => track.kind === 'video');
-  const audio = period.tracks.filter((track) => track.kind === 'audio');
+/** `tracks`: those that are listed; `playlist` is the file name of their media playlists: `media.m3u8` or `dvr.m3u8`. */
+export function renderMultivariantPlaylist(tracks: readonly Track[], playlist: 'media.m3u8' | 'dvr.m3u8'): string {
+  const video = tracks.filter((track) => track.kind === 'video');
+  const audio = tracks.filter((track) => track.kind === 'audio');
   const group = audio.map((track, i) => renditionOf(track, i === 0, playlist));
   const variants =
     video.length > 0

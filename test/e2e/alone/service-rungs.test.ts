@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkStream } from '../../../src/check/check-stream.ts';
 import { systemClock } from '../../../src/system/clock.ts';
+import { LAG_LIMITS } from '../../../src/transcode/lag-watch.ts';
 import { RUNG_LIMITS } from '../../../src/transcode/rung-policy.ts';
 import { keptLog } from '../../fakes/control-quiet-log.ts';
 import { FFMPEG, KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../../rig/service.ts';
@@ -134,27 +135,32 @@ test('a rung that fails again and again is withdrawn, the others go on, and it i
 });
 
 test('an encoder slower than real time: the top rung is shed and said so, the lag is bounded, and it comes back', async () => {
-  const lags: number[] = [];
+  const lagMs = async () => 1000 * (await metricOf(service, 'encoder_lag_seconds', { channel: 'slow' }));
+  const seen: { readonly atMs: number; readonly lagMs: number }[] = [];
   writeFileSync(flag('slow'), '');
   process.kill(status('slow')?.encoder?.pid ?? 0, 'SIGKILL');
   await waitFor(
     'it is shed',
     async () => {
-      lags.push(await metricOf(service, 'encoder_lag_seconds', { channel: 'slow' }));
+      seen.push({ atMs: performance.now(), lagMs: await lagMs() });
       return status('slow')?.droppedRungs.length === 1;
     },
     30_000,
   );
+  // How far behind it begins is the ring's and the machine's; how long it may stay so is the policy's. It may seem to gain once:
+  // a machine that stops and goes on makes all that time up.
+  const late = seen.filter((sample) => sample.lagMs > LAG_LIMITS.lateMs);
+  const lateForMs = (late.at(-1)?.atMs ?? 0) - (late[0]?.atMs ?? 0);
+  expect(lateForMs).toBeGreaterThan(0);
+  expect(lateForMs).toBeLessThan(2 * LAG_LIMITS.lateForMs);
   expect(status('slow')?.droppedRungs).toEqual([
     { id: '180p', reason: expect.stringMatching(/^shed: machine too slow/) },
   ]);
   expect(codes('slow')).toContain('RUNG_SHED');
   expect(status('slow')?.lastFaults.at(-1)?.hint).toMatch(/ladder/);
   rmSync(flag('slow'));
-  await waitFor('it keeps up', async () => (await metricOf(service, 'encoder_lag_seconds', { channel: 'slow' })) < 1);
+  await waitFor('it keeps up', async () => (await lagMs()) < LAG_LIMITS.lateMs);
   await waitFor('without it', () => tracks('slow')?.join() === '90p,audio' && status('slow')?.onAir === 'live');
   await waitFor('it is back', () => tracks('slow')?.length === 3, 30_000);
-  expect(Math.max(...lags)).toBeGreaterThan(1);
-  expect(Math.max(...lags)).toBeLessThan(5.5);
   await contiguous('slow', '90p');
 });

@@ -123,6 +123,46 @@ describe('a rung that ends its encoder', () => {
   });
 });
 
+describe('an encoder that crashes without a word', () => {
+  async function crashes(count: number, act: (worker: ManualEncoder, it: ChannelWorld) => void) {
+    const { it } = await live();
+    for (let n = 0; n < count; n++) {
+      act(it.startWorker(), it);
+      // The back-off of the third death on.
+      it.clock.advance(600);
+    }
+    return it;
+  }
+
+  test('four times within 30 s: back-off as ever, and the next one is without the top rung', async () => {
+    const it = await crashes(4, (worker) => worker.exit(undefined, 'SIGSEGV'));
+    expect(tracksOf(lastOf(it))).toEqual(['v360', 'a']);
+    expect(it.status.droppedRungs).toEqual([
+      { id: 'v720', reason: 'failed: SIGSEGV ended the encoder 4 times within 30 s' },
+    ]);
+    expect(it.codes().filter((code) => code === 'ENCODER_EXITED')).toHaveLength(4);
+    expect(it.codes()).toContain('RUNG_FAILED');
+  });
+
+  test('three times: all rungs again', async () => {
+    const it = await crashes(3, (worker) => worker.exit(undefined, 'SIGKILL'));
+    expect(tracksOf(lastOf(it))).toEqual(['v720', 'v360', 'a']);
+  });
+
+  test('is not what exits with a code, or was killed by us', async () => {
+    const coded = await crashes(6, (worker) => worker.exit(1, undefined, ['pipe:0: Invalid data']));
+    expect(coded.status.droppedRungs).toEqual([]);
+    const { it, feed } = await live();
+    for (let n = 0; n < 6; n++) {
+      const worker = it.startWorker();
+      feed.jump();
+      worker.exit(undefined, 'SIGKILL');
+      it.clock.advance(600);
+    }
+    expect(it.status.droppedRungs).toEqual([]);
+  });
+});
+
 describe('a rung whose wait is over', () => {
   test('is tried by a second encoder, which takes over with its first media', async () => {
     const { it, worker } = await withoutTop();
@@ -134,6 +174,9 @@ describe('a rung whose wait is over', () => {
     expect(worker.inputEnded).toBe(true);
     worker.exit(0);
     play(it, trial, 8000);
+    // Its list would be short: until it has six Segments it is withdrawn as before, and 410 says so.
+    expect(text(it, 'v720')).toEqual({ kind: 'gone' });
+    play(it, trial, 6000);
     expect(it.status).toMatchObject({ onAir: 'live', droppedRungs: [] });
     expect(it.status.tracks.map(({ id }) => id)).toEqual(['v720', 'v360', 'a']);
     expect(text(it, 'v720').kind).toBe('ready');
@@ -201,6 +244,7 @@ describe('a rung whose wait is over', () => {
 function fallBehind(it: ChannelWorld, feed: PublisherFeed, worker: ManualEncoder): void {
   for (let at = 0; at < 30_000 && worker.kills === 0; at += 100) {
     feed.heardUs = it.clock.monotonicUs();
+    feed.pictureMs = it.nowMs;
     it.clock.advance(100);
     feed.starts = [it.nowMs - 6000, it.nowMs - 1000];
   }
@@ -238,7 +282,7 @@ describe('an encoder slower than its feed', () => {
 
   test('gets its rung back when it has kept up for 2 min', async () => {
     const { it, feed, next } = await slow();
-    feed.heardUs = undefined;
+    feed.pictureMs = undefined;
     play(it, next, 118_000);
     expect(lastOf(it)).toBe(next);
     play(it, next, 4000);

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
-import type { RungBlame } from '../../../src/channel/run-health.ts';
+import type { Death } from '../../../src/channel/run-health.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
 import type { ChannelSettings, Latency } from '../../../src/config/model.ts';
 import type { SourceDescription } from '../../../src/ingest/model.ts';
@@ -12,6 +12,7 @@ import { openMemoryStore } from '../../../src/window/memory-store.ts';
 import { channelSettings } from '../../fakes/channel-settings.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { encoders, forgetEncoders } from '../../fakes/manual-encoder.ts';
+import { audioFragment } from '../../fakes/media.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 import { initOf, MemoryReceiver } from '../../fakes/memory-receiver.ts';
 import { PublisherFeed, SOURCE } from '../../fakes/publisher-feed.ts';
@@ -48,7 +49,7 @@ function world(
   const runs: EncodeRun[] = [];
   const ended: string[] = [];
   const faults: WorkerFault[] = [];
-  const deaths: (RungBlame | undefined)[] = [];
+  const deaths: Death[] = [];
   const overloads: number[] = [];
   const feed = new PublisherFeed('p1', nowMs, options.keyframes?.(nowMs) ?? [nowMs]);
   const edge = { ms: undefined as number | undefined };
@@ -78,7 +79,7 @@ function world(
       media += 1;
     },
     onFault: (fault) => faults.push(fault),
-    onDeath: (blame) => deaths.push(blame),
+    onDeath: (death) => deaths.push(death),
     onOverload: (lagMs) => overloads.push(lagMs),
   });
   /** Makes it live: the first encoder posts headers and one Segment. */
@@ -475,6 +476,63 @@ describe('an encoder that stalls', () => {
   });
 });
 
+describe('an encoder that is behind its feed', () => {
+  /** Live and on time for a while; `play` lets time pass while pictures come so late and chunks come out so far behind them. */
+  function onTime() {
+    const it = world();
+    it.worker.start();
+    it.goLive();
+    const { runId, request } = encoders[0]!;
+    const origin = it.runs[0]!.origin.index;
+    let made = 1;
+    const play = (forMs: number, late: { pictureMs: number; outMs: number }) => {
+      for (let ms = 0; ms < forMs; ms += 100) {
+        it.clock.advance(100);
+        it.feed.heardUs = it.clock.monotonicUs();
+        it.feed.pictureMs = it.clock.nowMs() - late.pictureMs;
+        it.feed.send();
+        const outMs = it.feed.pictureMs - late.outMs;
+        for (; startMsOf(it.grid, origin + made + 1) <= outMs; made++)
+          it.receiver.sendSegment(runId, it.grid, origin, made);
+        request.listener.onProgress({ frame: 1, fps: 30, speed: 1, outTimeMs: outMs, dropped: 0, duplicated: 0 });
+        it.receiver.run(runId).sink.onFragment('a', FIRST_UNIT);
+      }
+    };
+    play(4000, { pictureMs: 0, outMs: 0 });
+    return { it, play };
+  }
+  const FIRST_UNIT = audioFragment(planAt(30).grid, 0, 0);
+
+  test("has nothing to answer for while the pictures themselves come late: their lag is the network's", () => {
+    const { it, play } = onTime();
+    play(20_000, { pictureMs: 4000, outMs: 0 });
+    expect([it.overloads, it.faults]).toEqual([[], []]);
+  });
+
+  test('a publisher that is away for 2 s and back is no overload, whatever the progress lines make of it', () => {
+    const { it, play } = onTime();
+    it.clock.advance(2000);
+    // It fills the hole.
+    play(1000, { pictureMs: 0, outMs: 2000 });
+    play(8000, { pictureMs: 0, outMs: 0 });
+    expect([it.overloads, it.faults]).toEqual([[], []]);
+  });
+
+  test('that came late because its pipe was full are its own lag', () => {
+    const { it, play } = onTime();
+    encoders[0]!.takes = false;
+    it.feed.send();
+    encoders[0]!.drain();
+    for (let lateMs = 0; lateMs < 9000 && it.overloads.length === 0; lateMs += 100) {
+      encoders[0]!.takes = false;
+      play(200, { pictureMs: lateMs, outMs: 0 });
+      encoders[0]!.drain();
+    }
+    expect(it.overloads[0]).toBeGreaterThan(2500);
+    expect(it.overloads[0]).toBeLessThan(4000);
+  });
+});
+
 describe('stop', () => {
   test('ends the input, takes no more tags, and is done when the encoder has ended', async () => {
     const it = world();
@@ -604,6 +662,16 @@ describe('a publisher that is back', () => {
     encoders[0]!.exit(1);
     expect(feed.inputs).toHaveLength(2);
     expect(feed.inputs[1]!.isContinuation).toBeUndefined();
+  });
+
+  test('after a hole of more than 4 s is refused: what is missing is slate already', () => {
+    const it = world();
+    it.worker.start();
+    it.goLive();
+    const back = new PublisherFeed('p2', it.clock.nowMs(), [it.runs[0]!.outMs('v720') + 4100]);
+    expect(it.worker.adopt(back)).toBe(false);
+    back.starts = [it.runs[0]!.outMs('v720') + 4000];
+    expect(it.worker.adopt(back)).toBe(true);
   });
 
   test('with other sequence headers, or none, is refused', () => {

@@ -85,7 +85,7 @@ test.each([false, true])('in playlists before, in and after a hole, parts: %s', 
     });
     return { url, kind: track === 'a1' ? ('audio' as const) : ('variant' as const), snapshots };
   });
-  const master = renderMultivariantPlaylist(timeline.period!, 'media.m3u8');
+  const master = renderMultivariantPlaylist(timeline.period!.tracks, 'media.m3u8');
   const multivariant = [snapshot(`${BASE}master.m3u8`, master, moments[0]!.atMs, 0)];
   expect(judge(evidenceOf('hls', { multivariant, renditions }))).toEqual([]);
 });

@@ -68,7 +68,7 @@ describe.each(
       const kind = track === 'a1' ? ('audio' as const) : ('variant' as const);
       return { url, kind, snapshots: changed.map(({ text, atMs }, i) => snapshot(url, text, atMs, i)) };
     });
-    const master = renderMultivariantPlaylist(period, 'media.m3u8');
+    const master = renderMultivariantPlaylist(period.tracks, 'media.m3u8');
     const multivariant = [snapshot(`${BASE}master.m3u8`, master, first!.changedMs, 0)];
     expect(renditions[0]!.snapshots.length).toBeGreaterThan(period.grid.partsPerSegment);
     expect(judge(evidenceOf('hls', endMs, { multivariant, renditions }))).toEqual([]);

@@ -132,6 +132,43 @@ describe('Anchor', () => {
     expect(anchor.place(VIDEO, 4_030, START_MS + 80).kind).toBe('jump');
   });
 
+  describe('a picture and its sound that step back by less than a second', () => {
+    /** Both kinds every 40 ms for 4 s, stepping back by so much after 2 s; arrivals go on. */
+    const stepped = (byMs: number, order: (frame: number) => number = (frame) => frame) => {
+      const anchor = new Anchor();
+      const placed: { kind: string; lateMs: number }[] = [];
+      for (let frame = 0; frame < 100; frame++) {
+        const arrivalMs = START_MS + frame * 40;
+        for (const track of [VIDEO, AUDIO]) {
+          const stamp = 10_000 + (track === VIDEO ? order(frame) : frame) * 40 - (frame < 50 ? 0 : byMs);
+          const at = anchor.place(track, stamp, arrivalMs);
+          placed.push({ kind: at.kind, lateMs: at.kind === 'stale' ? Number.NaN : arrivalMs - at.mediaMs });
+        }
+      }
+      return placed;
+    };
+
+    it.each([350, 700, 999])('%d ms: one new base, seen after 0.25 s, and both are on time again', (byMs) => {
+      const placed = stepped(byMs);
+      const jumps = placed.flatMap(({ kind }, i) => (kind === 'jump' ? [Math.floor(i / 2)] : []));
+      expect(jumps).toEqual([57]);
+      expect(placed.map(({ kind }) => kind)).not.toContain('stale');
+      for (const { lateMs } of placed.slice(-20)) expect(Math.abs(lateMs)).toBeLessThan(1);
+    });
+
+    it.each([40, 150, 330])('%d ms: slewed, they stay together', (byMs) => {
+      const placed = stepped(byMs);
+      expect(new Set(placed.map(({ kind }) => kind))).toEqual(new Set(['media']));
+      expect(placed.at(-1)?.lateMs).toBeCloseTo(placed.at(-2)?.lateMs ?? 0, 1);
+    });
+
+    it('is not what an encoder does that stamps pictures in another order', () => {
+      const pyramid = [0, 12, 4, 8, 2, 6, 10, 1, 3, 5, 7, 9, 11];
+      const placed = stepped(0, (frame) => frame - (frame % 13) + (pyramid[frame % 13] ?? 0));
+      expect(new Set(placed.map(({ kind }) => kind))).toEqual(new Set(['media']));
+    });
+  });
+
   it('drops stragglers of the other kind after a jump instead of jumping back and forth', () => {
     const anchor = new Anchor();
     anchor.place(VIDEO, 100_000, START_MS);

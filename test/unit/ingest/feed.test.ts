@@ -279,6 +279,7 @@ describe('PublishFeed', () => {
       keyframeIntervalMs: 1000,
       heardUs: 2_080_000,
     });
+    expect(statistics.pictureMs).toBeGreaterThan(0);
     expect(statistics.ringBytes).toBeGreaterThan(1000);
   });
 

@@ -88,7 +88,7 @@ describe('goldens', () => {
 
   test('multivariant playlists: with audio, without, audio alone', async () => {
     const text = [TRACKS, ['v720', 'v360'], ['a1']].map((ids) =>
-      renderMultivariantPlaylist(timelineOf(undefined, ids).period!, 'media.m3u8'),
+      renderMultivariantPlaylist(timelineOf(undefined, ids).period!.tracks, 'media.m3u8'),
     );
     await expect(text.join('\n')).toMatchFileSnapshot('../../golden/multivariant.m3u8');
   });

@@ -21,7 +21,7 @@ const periodOf = (tracks: readonly Track[]): Period => ({
   tracks,
   announcedMs: 0,
 });
-const text = (tracks: readonly Track[]) => renderMultivariantPlaylist(periodOf(tracks), 'media.m3u8');
+const text = (tracks: readonly Track[]) => renderMultivariantPlaylist(periodOf(tracks).tracks, 'media.m3u8');
 const order = (tracks: readonly Track[]) => [...text(tracks).matchAll(/^([\w-]+)\/media\.m3u8$/gm)].map(([, id]) => id);
 
 describe('the order of variants (Apple HLS Authoring Specification: the first is tried first)', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  afterCrash,
   afterFault,
   afterOverload,
   afterTrial,
@@ -20,6 +21,7 @@ const LADDER = ['1080p', '720p', '360p'];
 function rungs(encoded: readonly string[] = LADDER) {
   let policy = emptyRungPolicy();
   const left: LeftOut[] = [];
+  let crashesMs: readonly number[] = [];
   const take = (step: RungStep): string | undefined => {
     policy = step.policy;
     if (step.leftOut !== undefined) left.push(step.leftOut);
@@ -29,6 +31,11 @@ function rungs(encoded: readonly string[] = LADDER) {
     left,
     fault: (rung: string, atMs: number) => take(afterFault(policy, { rung, reason: 'Broken pipe' }, encoded, atMs)),
     overload: (atMs: number) => take(afterOverload(policy, '3.0 s behind', encoded, atMs)),
+    crash: (atMs: number) => {
+      const step = afterCrash(policy, { signal: 'SIGSEGV', beforeMs: crashesMs }, encoded, atMs);
+      crashesMs = step.crashesMs;
+      return take(step);
+    },
     trialFailed: (rung: string, atMs: number) => take(afterTrial(policy, { rung, reason: 'it died' }, atMs)),
     due: (atMs: number) => {
       const rung = dueRung(policy, encoded, atMs);
@@ -150,9 +157,35 @@ describe('a machine that does not keep up', () => {
   });
 });
 
+describe('a crash that names no rung', () => {
+  test('again and again: with the fourth within 30 s the top rung is left out, then the next, never the last', () => {
+    const it = rungs();
+    const out = [0, 300, 900, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000].map((at) => it.crash(at));
+    expect(out.map((rung) => rung ?? '-').join(' ')).toBe('- - - 1080p - - - 720p - - - -');
+    expect(it.out()[0]).toMatchObject({
+      cause: 'failed',
+      reason: 'failed: SIGSEGV ended the encoder 4 times within 30 s',
+    });
+  });
+
+  test('now and then is an accident', () => {
+    const it = rungs();
+    expect([0, 10_000, 20_000, 30_000, 40_000].map((at) => it.crash(at))).toEqual(Array(5).fill(undefined));
+  });
+
+  test('twice after a rung came back is that rung, whichever it is', () => {
+    const it = rungs();
+    it.fault('720p', 0);
+    it.fault('720p', 0);
+    for (const at of [59_700, 59_800, 59_900]) it.crash(at);
+    expect(it.due(60_000)).toBe('720p');
+    expect([it.crash(60_500), it.crash(61_000)]).toEqual([undefined, '720p']);
+  });
+});
+
 describe('whatever happens', () => {
   const happening = fc.record({
-    what: fc.constantFrom('fault', 'fault', 'overload', 'trial', 'wait'),
+    what: fc.constantFrom('fault', 'fault', 'crash', 'crash', 'overload', 'trial', 'wait'),
     rung: fc.constantFrom(...LADDER, 'audio'),
     afterMs: fc.nat({ max: 90_000 }),
   });
@@ -166,6 +199,7 @@ describe('whatever happens', () => {
         for (const { what, rung, afterMs } of happenings) {
           nowMs += afterMs;
           if (what === 'fault') it.fault(rung, nowMs);
+          if (what === 'crash') it.crash(nowMs);
           if (what === 'overload') it.overload(nowMs);
           if (what === 'trial' && tried !== undefined && it.kept().includes(tried)) it.trialFailed(tried, nowMs);
           tried = it.due(nowMs);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EncodeExit, EncodeProgress } from '../../../src/transcode/model.ts';
+import type { EncodeExit } from '../../../src/transcode/model.ts';
 import {
   idleSupervisor,
   SUPERVISOR_LIMITS,
@@ -164,45 +164,6 @@ describe('stop', () => {
     stalled.send('stop');
     expect(stalled.send(exited)).toEqual([]);
     expect(stalled.name()).toBe('idle');
-  });
-});
-
-describe('overload', () => {
-  const progress = (outTimeMs: number): SupervisorEvent => {
-    const figures: EncodeProgress = { frame: 1, fps: 25, speed: 0.99, outTimeMs, dropped: 0, duplicated: 0 };
-    return { kind: 'progress', progress: figures };
-  };
-  const messages = (speed: (seconds: number) => number, fed?: (seconds: number) => number) => {
-    const it = live();
-    const said: string[] = [];
-    let out = 0;
-    for (let half = 1; half < 60; half++) {
-      const nowMs = 300 + half * 500;
-      out += 500 * speed(half / 2);
-      it.send(fed === undefined ? { kind: 'tags-in' } : { kind: 'tags-in', mediaMs: fed(half / 2) * 1000 }, nowMs);
-      it.send('chunk-out', nowMs);
-      for (const command of it.send(progress(Math.round(out)), nowMs)) {
-        said.push(`${half / 2} ${command.kind === 'report' ? command.message : command.kind}`);
-      }
-    }
-    return said;
-  };
-
-  it('is reported once when the speed is below 1 for more than 5 s, and its end once; nothing is killed', () => {
-    expect(messages((seconds) => (seconds > 5 && seconds < 15 ? 0.8 : 1.2))).toEqual([
-      expect.stringMatching(/^[678]\S* the encoder is overloaded/),
-      expect.stringMatching(/^1\d\S* the encoder keeps up again/),
-    ]);
-  });
-
-  it('is not seen in real time with its small lag, nor in a feed that comes slowly', () => {
-    expect(messages(() => 0.99)).toEqual([]);
-    expect(
-      messages(
-        () => 0.5,
-        (seconds) => seconds / 2,
-      ),
-    ).toEqual([]);
   });
 });
 
