@@ -12,16 +12,25 @@ export type WaitEnd = 'ready' | 'late' | 'closed';
 export interface Waiters {
   /**
    * Holds until onEnd is called, once, at the latest after holdMs. Returns what cancels it without a call,
-   * or undefined when there are too many.
+   * or undefined when there are too many, or no more are taken. `begun`: its answer has begun and is to be finished.
    */
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined;
-  /** Ends all waits as `closed`. */
+  hold(
+    view: ChannelView,
+    key: string,
+    holdMs: number,
+    onEnd: (end: WaitEnd) => void,
+    begun?: boolean,
+  ): (() => void) | undefined;
+  /** Ends as `closed` all waits of answers that have not begun, and takes no more of them. */
+  endHolds(): void;
+  /** Ends all waits as `closed`, and takes no more. */
   closeAll(): void;
   readonly count: number;
 }
 
 interface Waiter {
   readonly onEnd: (end: WaitEnd) => void;
+  readonly begun: boolean;
   stopTimer: () => void;
 }
 
@@ -49,6 +58,7 @@ class KeyedWaiters implements Waiters {
   readonly #options: WaitersOptions;
   readonly #rooms = new Map<ChannelView, Room>();
   #count = 0;
+  #takes: 'all' | 'begun' | 'none' = 'all';
 
   constructor(options: WaitersOptions) {
     this.#options = options;
@@ -58,10 +68,17 @@ class KeyedWaiters implements Waiters {
     return this.#count;
   }
 
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: (end: WaitEnd) => void): (() => void) | undefined {
+  hold(
+    view: ChannelView,
+    key: string,
+    holdMs: number,
+    onEnd: (end: WaitEnd) => void,
+    begun = false,
+  ): (() => void) | undefined {
     if (this.#count >= this.#options.limit) return undefined;
+    if (this.#takes === 'none' || (this.#takes === 'begun' && !begun)) return undefined;
     const room = this.#room(view);
-    const waiter: Waiter = { onEnd, stopTimer: () => {} };
+    const waiter: Waiter = { onEnd, begun, stopTimer: () => {} };
     const waiting = room.byKey.get(key) ?? new Set();
     room.byKey.set(key, waiting.add(waiter));
     this.#changeCount(1);
@@ -75,7 +92,14 @@ class KeyedWaiters implements Waiters {
     };
   }
 
+  endHolds(): void {
+    if (this.#takes === 'all') this.#takes = 'begun';
+    for (const [view, room] of [...this.#rooms])
+      this.#endKeys(view, room, [...room.byKey.keys()], 'closed', ({ begun }) => !begun);
+  }
+
   closeAll(): void {
+    this.#takes = 'none';
     for (const [view, room] of [...this.#rooms]) this.#endAll(view, room, 'closed');
   }
 
@@ -104,13 +128,21 @@ class KeyedWaiters implements Waiters {
   }
 
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
-  #endKeys(view: ChannelView, room: Room, keys: readonly string[], end: WaitEnd): void {
+  #endKeys(
+    view: ChannelView,
+    room: Room,
+    keys: readonly string[],
+    end: WaitEnd,
+    isMeant: (waiter: Waiter) => boolean = () => true,
+  ): void {
     const ended: Waiter[] = [];
     for (const key of keys) {
       const waiting = room.byKey.get(key);
       if (waiting === undefined) continue;
-      room.byKey.delete(key);
-      for (const waiter of waiting) {
+      const meant = [...waiting].filter(isMeant);
+      for (const waiter of meant) waiting.delete(waiter);
+      if (waiting.size === 0) room.byKey.delete(key);
+      for (const waiter of meant) {
         waiter.stopTimer();
         ended.push(waiter);
       }

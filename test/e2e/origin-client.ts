@@ -24,6 +24,7 @@ export async function openTestOrigin(
   const origin = await openOrigin({ ...options, directory: fakeDirectory(channels) });
   return {
     port: origin.port,
+    drain: () => origin.drain(),
     close: () => origin.close(),
     metrics,
     async count(name, labels = {}) {
