@@ -5,7 +5,7 @@
  */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { messageOf } from './errors.ts';
 import { randomId } from './ids.ts';
@@ -48,8 +48,8 @@ export async function lockFolder(folder: string, clock: Clock): Promise<LockOutc
   const facts: InstanceFacts = { pid: process.pid, sinceMs: clock.nowMs(), ports: {}, isStopping: false };
   let held: HeldFolder | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    held = await HeldFolder.listen(folder, facts);
+    const firstMade = mkdirSync(folder, { recursive: true, mode: 0o700 }) ?? folder;
+    held = await HeldFolder.listen(folder, firstMade, facts);
     return await take(held, folder, clock);
   } catch (thrown) {
     await held?.close();
@@ -77,13 +77,16 @@ async function take(held: HeldFolder, folder: string, clock: Clock): Promise<Loc
 
 class HeldFolder implements InstanceLock {
   readonly #folder: string;
+  /** The folder itself, or the outermost that was made for it. */
+  readonly #firstMade: string;
   readonly #server: Server;
   readonly #ownPath: string;
   #facts: InstanceFacts;
   #inode: number | undefined;
 
-  private constructor(folder: string, server: Server, ownPath: string, facts: InstanceFacts) {
+  private constructor(folder: string, firstMade: string, server: Server, ownPath: string, facts: InstanceFacts) {
     this.#folder = folder;
+    this.#firstMade = firstMade;
     this.#server = server;
     this.#ownPath = ownPath;
     this.#facts = facts;
@@ -95,7 +98,7 @@ class HeldFolder implements InstanceLock {
   }
 
   /** Under a name of its own, not the folder's yet. */
-  static listen(folder: string, facts: InstanceFacts): Promise<HeldFolder> {
+  static listen(folder: string, firstMade: string, facts: InstanceFacts): Promise<HeldFolder> {
     const path = join(folder, `service.${randomId(4)}.sock`);
     const server = createServer();
     return new Promise((resolve, reject) => {
@@ -104,7 +107,7 @@ class HeldFolder implements InstanceLock {
       server.listen(socketAddress(path), () => {
         server.off('error', reject);
         server.on('error', () => undefined);
-        resolve(new HeldFolder(folder, server, path, facts));
+        resolve(new HeldFolder(folder, firstMade, server, path, facts));
       });
       process.umask(umask);
     });
@@ -147,9 +150,9 @@ class HeldFolder implements InstanceLock {
     }
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     try {
-      rmdirSync(this.#folder);
+      for (let empty = this.#folder; empty.length >= this.#firstMade.length; empty = dirname(empty)) rmdirSync(empty);
     } catch {
-      // An RTMP child stays in it, or somebody's file.
+      // An RTMP child stays in it, or what was kept.
     }
   }
 }

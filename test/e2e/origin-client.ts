@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { ChannelView } from '../../src/channel/view.ts';
 import { type Origin, type OriginLimits, openOrigin } from '../../src/origin/server.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { openLog } from '../../src/system/log.ts';
+import { type Logger, openLog } from '../../src/system/log.ts';
 import { type Metrics, openMetrics } from '../../src/system/metrics.ts';
 import { fakeDirectory } from '../fakes/channel-view.ts';
 
@@ -18,9 +18,10 @@ export interface TestOrigin extends Origin {
 export async function openTestOrigin(
   channels: readonly ChannelView[],
   limits: Partial<OriginLimits> = {},
+  log: Logger = openLog('silent'),
 ): Promise<TestOrigin> {
   const metrics = openMetrics();
-  const options = { host: '127.0.0.1', port: 0, clock: systemClock(), log: openLog('silent'), metrics, limits };
+  const options = { host: '127.0.0.1', port: 0, clock: systemClock(), log, metrics, limits };
   const origin = await openOrigin({ ...options, directory: fakeDirectory(channels) });
   return {
     port: origin.port,
