@@ -13,6 +13,7 @@ import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
 import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
 import { openOrigin } from './origin/server.ts';
+import { claimServiceFolder } from './service-folder.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf, ServiceError } from './system/errors.ts';
 import { randomId } from './system/ids.ts';
@@ -38,8 +39,13 @@ export interface RunningService {
     readonly control: number;
   };
   readonly directory: ChannelDirectory;
-  /** Readiness off, publishers and encoders ended, bodies finished. May be called again. */
-  stop(): Promise<void>;
+  /** Readiness off, who waits answered, bodies finished, encoders ended. May be called again. */
+  stop(how?: StopHow): Promise<void>;
+}
+
+export interface StopHow {
+  /** Publishers stay connected for the next service on the same data directory. */
+  readonly handsOver?: boolean;
 }
 
 /** The encoder's own silence is the supervisor's to judge; this bounds only what nobody supervises. */
@@ -83,6 +89,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
 
 async function open(options: ServiceOptions, opened: Opened): Promise<RunningService> {
   const { settings, log, clock } = options;
+  const folder = opened.add('data directory', await claimServiceFolder(settings.dataDirectory, log, clock));
   const metrics = openMetrics();
   const limits = { idleMs: RECEIVER_IDLE_MS };
   const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
@@ -101,17 +108,20 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   const accessLog = await openAccessLog(options, metrics, opened);
   const http = { ...settings.http, accessLog, limits: httpLimitsOf(settings.http.limits) };
   const origin = opened.add('origin', await openOrigin({ ...http, directory, clock, log, metrics }));
-  const rtmp = opened.add('rtmp', await openIngest(options, channels, metrics));
+  const arrivals = new Arrivals(channels);
+  const rtmp = opened.add('rtmp', await openIngest(options, folder.handoverFolder, arrivals, metrics));
   const push = await openPush(options, channels, metrics, opened);
   const pageInfo = { httpPort: origin.port, rtmpPort: rtmp.port, streamKey: streamKeyOf(settings) };
+  let isStopping = false;
   const control = opened.add(
     'control',
-    await openControl({ ...settings.control, directory, metrics, log, clock, pageInfo }),
+    await openControl({ ...settings.control, directory, metrics, log, clock, pageInfo, isStopping: () => isStopping }),
   );
   opened.add('ladder watch', await watch(settings, channels, log, metrics));
   // Opened last and so closed first: encoders end at once, while the origin may wait for slow readers.
   opened.add('channels', { close: () => closeChannels(channels) });
   for (const channel of channels.values()) channel.open();
+  arrivals.open();
   const { tlsPort } = rtmp;
   const ports = {
     http: origin.port,
@@ -120,8 +130,48 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
     ...(push === undefined ? {} : { cmaf: push.port }),
     control: control.port,
   };
+  folder.tell({ ports });
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
-  return { ports, directory, stop: () => opened.closeAll() };
+  const stop = async ({ handsOver = false }: StopHow): Promise<void> => {
+    isStopping = true;
+    folder.tell({ isStopping });
+    // Segments that are being handed out grow to their end, so feeds and encoders go on until then.
+    await origin.drain();
+    const bodies = origin.close();
+    await rtmp.close({ handsOver });
+    await opened.closeAll();
+    await bodies;
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    ports,
+    directory,
+    stop(how = {}) {
+      stopped ??= stop(how);
+      return stopped;
+    },
+  };
+}
+
+/** Publishes that come before the Channels are open, as those of the service before do, wait for them. */
+class Arrivals {
+  readonly #channels: ReadonlyMap<string, Channel>;
+  #early: Feed[] | undefined = [];
+
+  constructor(channels: ReadonlyMap<string, Channel>) {
+    this.#channels = channels;
+  }
+
+  take(feed: Feed): void {
+    if (this.#early === undefined) deliver(feed, this.#channels.get(feed.identity.channel));
+    else this.#early.push(feed);
+  }
+
+  open(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const feed of early) this.take(feed);
+  }
 }
 
 /** Lines that wait for a slow disk or reader, in characters: some ten thousand requests. */
@@ -175,7 +225,8 @@ async function openPush(
 
 async function openIngest(
   { settings, log, clock }: ServiceOptions,
-  channels: ReadonlyMap<string, Channel>,
+  handoverFolder: string | undefined,
+  arrivals: Arrivals,
   metrics: Metrics,
 ) {
   const { rtmps } = settings;
@@ -188,6 +239,7 @@ async function openIngest(
     ...settings.rtmp,
     limits: rtmpLimitsOf(settings.rtmp.limits),
     tls,
+    handoverFolder,
     keys: rtmpChannels(settings).map(({ id, keys, takeover }) => ({
       channel: id,
       secrets: keys.map(({ secret }) => secret),
@@ -196,7 +248,7 @@ async function openIngest(
     log,
     clock,
     metrics,
-    onFeed: (feed) => deliver(feed, channels.get(feed.identity.channel)),
+    onFeed: (feed) => arrivals.take(feed),
     onRefused: (reason) => metrics.refusals.inc({ reason }),
   });
 }

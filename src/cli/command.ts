@@ -34,6 +34,8 @@ export interface Arguments {
   readonly operands: readonly string[];
 }
 
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /** The process as a command sees it. */
 export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,7 +47,7 @@ export interface CommandIo {
   /** Process id of the parent as it is now. */
   parentId(): number;
   /** Calls at the first SIGINT, SIGTERM or SIGHUP; at the second the process has ended. Returns the way to stop listening. */
-  onStopSignal(listener: () => void): () => void;
+  onStopSignal(listener: (signal: StopSignal) => void): () => void;
 }
 
 export interface Command extends CommandShape {

@@ -124,7 +124,7 @@ async function provision(
   args: Arguments,
   io: CommandIo,
   say: (line: string) => void,
-  stopped: Promise<void>,
+  stopped: Promise<unknown>,
 ): Promise<string | undefined> {
   const abort = new AbortController();
   const path = doors.provisionFfmpeg({

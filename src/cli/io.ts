@@ -3,9 +3,9 @@
  * It never ends the process but at a second stop signal, which means at once.
  */
 import type { Clock } from '../system/clock.ts';
-import type { CommandIo } from './command.ts';
+import type { CommandIo, StopSignal } from './command.ts';
 
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const STOP_SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** 128 + SIGINT, as shells count. */
 const EXIT_AT_ONCE = 130;
 
@@ -15,17 +15,17 @@ const SAME_WISH_US = 300_000;
 export function processIo(clock: Clock): CommandIo {
   // A reader that left (`| head`) is no reason to stop serving.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(signal: StopSignal) => void>();
   let listening = false;
   let firstUs: number | undefined;
-  const onSignal = () => {
+  const onSignal = (signal: StopSignal) => {
     const nowUs = clock.monotonicUs();
     if (firstUs !== undefined) {
       if (nowUs - firstUs > SAME_WISH_US) process.exit(EXIT_AT_ONCE);
       return;
     }
     firstUs = nowUs;
-    for (const listener of [...listeners]) listener();
+    for (const listener of [...listeners]) listener(signal);
   };
   return {
     env: process.env,
@@ -37,7 +37,7 @@ export function processIo(clock: Clock): CommandIo {
       // From the first wish to hear of signals on: until then their default action is right.
       if (!listening) {
         listening = true;
-        for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+        for (const signal of STOP_SIGNALS) process.on(signal, () => onSignal(signal));
       }
       listeners.add(listener);
       return () => listeners.delete(listener);

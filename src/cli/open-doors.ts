@@ -30,7 +30,7 @@ async function settingsOf({ flags, env, workingDirectory, note }: SettingsReques
   if (reading.kind === 'bad') throw new ServiceError(reading.code, reading.problems.join('; '));
   for (const line of reading.notes) note(line);
   const isNamed = Boolean(flags['data'] ?? env['PITCHSIDE_DATA']);
-  await checkDataFolder(reading.settings.dataDirectory, isNamed);
+  await checkDataFolder(reading.settings.dataDirectory, isNamed, note);
   return (await withStreamKeys(reading.settings)).settings;
 }
 

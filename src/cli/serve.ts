@@ -64,9 +64,12 @@ async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number
   else
     for (const line of ['', 'Pitchside is listening.', '', ...announcement(announcedOf(settings, service.ports))])
       io.out(line);
-  await stopped;
-  log.info({}, 'stopping');
-  if (!(await stopWithin(doors.clock, () => service.stop()))) log.warn({}, 'stopped before everything had ended');
+  const signal = await stopped;
+  log.info({ signal }, 'stopping');
+  // Service managers say SIGTERM, and start the next version; Ctrl-C and a closed terminal mean the end of it.
+  const handsOver = signal === 'SIGTERM';
+  if (!(await stopWithin(doors.clock, () => service.stop({ handsOver }))))
+    log.warn({}, 'stopped before everything had ended');
   return 0;
 }
 

@@ -3,17 +3,17 @@
  * Invariant: after the first signal a command ends within STOP_LIMIT_MS, whatever hangs.
  */
 import type { Clock } from '../system/clock.ts';
-import type { CommandIo } from './command.ts';
+import type { CommandIo, StopSignal } from './command.ts';
 
 /** Whoever waits for an exit waits 5 s; the rest is for the process to end. */
 export const STOP_LIMIT_MS = 4500;
 
-/** Resolves at the first stop signal. */
-export function stopSignal(io: CommandIo): Promise<void> {
+/** Resolves at the first stop signal, with its name. */
+export function stopSignal(io: CommandIo): Promise<StopSignal> {
   return new Promise((resolve) => {
-    const forget = io.onStopSignal(() => {
+    const forget = io.onStopSignal((signal) => {
       forget();
-      resolve();
+      resolve(signal);
     });
   });
 }

@@ -21,17 +21,21 @@ const KEY_NAME = 'primary';
 /** What file systems without hard links answer (exFAT, some network and desktop mounts): there the last start wins. */
 const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** The kept key of the channel, or a new one. Throws ServiceError DATA_DIRECTORY when it can be neither read nor kept. */
+const READ_ONLY: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** The kept key of the channel, or a new one; of this start alone where the directory can't be written. Throws ServiceError DATA_DIRECTORY when it can be neither read nor kept. */
 export async function ensureStreamKey(dataDirectory: string | undefined, channelId: string): Promise<EnsuredKey> {
   if (dataDirectory === undefined)
     return { key: { name: KEY_NAME, secret: randomSecret() }, made: true, file: undefined };
   const folder = join(dataDirectory, 'keys');
   const file = join(folder, `${channelId}.key`);
+  let isKnownToBeNone = false;
   try {
-    await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     const kept = await keptSecret(file);
     if (kept !== undefined) return { key: { name: KEY_NAME, secret: kept }, made: false, file };
+    isKnownToBeNone = true;
+    await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const made = await keepSecret(file, randomSecret());
     // Two services started at once: the first file stands, both use it.
     const secret = made ?? (await keptSecret(file));
@@ -39,6 +43,9 @@ export async function ensureStreamKey(dataDirectory: string | undefined, channel
     return { key: { name: KEY_NAME, secret }, made: made !== undefined, file };
   } catch (thrown) {
     if (thrown instanceof ServiceError) throw thrown;
+    // A key of this start alone, as without a data directory: better than no service. One that can't be read is never replaced.
+    if (isKnownToBeNone && READ_ONLY.has((thrown as NodeJS.ErrnoException).code))
+      return { key: { name: KEY_NAME, secret: randomSecret() }, made: true, file: undefined };
     throw new ServiceError(
       'DATA_DIRECTORY',
       `the data directory ${dataDirectory} cannot be used: ${messageOf(thrown)}`,

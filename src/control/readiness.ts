@@ -29,6 +29,9 @@ function reasonFor(status: ChannelStatus, nowMs: number): string {
   return `the newest Segment ended ${ageMs} ms ago${each} (state ${status.state})${because}`;
 }
 
+/** From the first wish to stop on: whoever asks sends its viewers elsewhere. */
+export const STOPPING: Readiness = { ready: false, channels: [], why: 'the service is stopping' };
+
 /** Ready only while what every Channel serves is fresh. A service without Channels has nothing to serve: not ready. */
 export function readinessOf(statuses: readonly ChannelStatus[], nowMs: number): Readiness {
   if (statuses.length === 0) return { ready: false, channels: [], why: 'no channel is configured' };

@@ -8,7 +8,7 @@ import { type ErrorCode, messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PageAsset } from './page-assets.ts';
-import { readinessOf } from './readiness.ts';
+import { readinessOf, STOPPING } from './readiness.ts';
 import { isLocalRequest } from './trust.ts';
 
 /** What the page needs to know of the other ports. */
@@ -24,6 +24,7 @@ export interface ControlRoutes {
   readonly metrics: Pick<Metrics, 'registry'>;
   readonly log: Logger;
   readonly pageInfo: PageInfo;
+  readonly isStopping: () => boolean;
   readonly assets: ReadonlyMap<string, PageAsset>;
 }
 
@@ -72,7 +73,7 @@ function sendAsset(request: Request, response: Response, asset: PageAsset): void
   else response.send(asset.bytes);
 }
 
-function addHealth(app: Express, { directory, metrics }: ControlRoutes): void {
+function addHealth(app: Express, { directory, metrics, isStopping }: ControlRoutes): void {
   app.get('/healthz', (_request, response) => {
     response.json({
       status: 'ok',
@@ -81,7 +82,7 @@ function addHealth(app: Express, { directory, metrics }: ControlRoutes): void {
   });
   app.get('/readyz', (_request, response) => {
     const statuses = directory.all().map((channel) => channel.status());
-    const readiness = readinessOf(statuses, directory.nowMs());
+    const readiness = isStopping() ? STOPPING : readinessOf(statuses, directory.nowMs());
     response.status(readiness.ready ? 200 : 503).json(readiness);
   });
   app.get('/metrics', async (_request, response) => {

@@ -23,6 +23,8 @@ export interface ControlOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly pageInfo: PageInfo;
+  /** Not ready any more, whatever the Channels say. */
+  readonly isStopping?: () => boolean;
 }
 
 export interface ControlServer {
@@ -95,12 +97,13 @@ function answerWireFault(error: NodeJS.ErrnoException, socket: Duplex, clock: Cl
 
 /** Opens the control port. Throws PORT_IN_USE or PORT_FORBIDDEN. */
 export async function openControl(options: ControlOptions): Promise<ControlServer> {
-  const { host, directory, metrics, log, clock, pageInfo } = options;
+  const { host, directory, metrics, log, clock, pageInfo, isStopping = () => false } = options;
   const app = controlRoutes({
     directory,
     metrics,
     log,
     pageInfo,
+    isStopping,
     assets: readPageAssets(),
   });
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, app);

@@ -38,6 +38,7 @@ export class Anchor {
   #windowMinimumMs = Number.POSITIVE_INFINITY;
   #windowEndMs = 0;
   #lastArrivalMs = 0;
+  #priorOffsetMs: number | undefined;
   #newestMediaMs = Number.NEGATIVE_INFINITY;
   /** Newest stamp of any kind, and of each kind, on the present base. */
   #newestStamp: number | undefined;
@@ -62,12 +63,22 @@ export class Anchor {
     return this.#shifts.get(track) ?? 0;
   }
 
+  /**
+   * Before the first tag: an Anchor before this one had put this stamp at this media time. It goes on from there, if the first tag
+   * shows that its stamps are of the same base.
+   */
+  carryOn(stampMs: number, mediaMs: number): void {
+    this.#priorOffsetMs = mediaMs - stampMs;
+  }
+
   /** `track` is the tag's kind, `stampMs` unwrapped, `arrivalMs` UTC of the socket read. */
   place(track: number, stampMs: number, arrivalMs: number): Anchored {
     if (track === VIDEO) this.#lastVideoMs = arrivalMs;
     const offsetMs = this.#offsetMs;
     if (offsetMs === undefined) {
       this.#begin(track, stampMs, arrivalMs);
+      const prior = this.#priorOffsetMs;
+      if (prior !== undefined && Math.abs(arrivalMs - stampMs - prior) < FOREIGN_MS) this.#offsetMs = prior;
       return { kind: 'media', mediaMs: this.#media(stampMs) };
     }
     if (this.#hasSteppedBack(track, stampMs, arrivalMs)) return this.#stepBack(track, stampMs, arrivalMs);

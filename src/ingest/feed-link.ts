@@ -7,13 +7,15 @@ import type { Clock } from '../system/clock.ts';
 import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import { PublishFeed } from './feed.ts';
-import type { PublishEndReason } from './link-messages.ts';
+import type { PlacedTag, PublishEndReason } from './link-messages.ts';
 import { FrameReader } from './media-frames.ts';
 import type { FeedEnd, PublishIdentity } from './model.ts';
 import { END_HINTS } from './refusal-words.ts';
 
 /** How long the last tags may take once the child has said that the publish is over. */
 const LAST_TAGS_MS = 500;
+/** The next service goes on where this one was at most so long ago: within the slew of the Anchor, 0.2 ms. */
+const TELL_PLACED_US = 1_000_000;
 
 const FEED_ENDS: Readonly<Record<PublishEndReason, FeedEnd>> = {
   'publisher-gone': 'publisher-gone',
@@ -32,6 +34,8 @@ const CODES: Readonly<Partial<Record<PublishEndReason, string>>> = {
 
 export interface FeedLinkOptions {
   readonly identity: PublishIdentity;
+  /** Of a publish that is taken over: where the service before had put one of its tags. */
+  readonly placed: PlacedTag | undefined;
   /** Dialled and attached; from here on ours. */
   readonly socket: Socket;
   readonly maxBodyBytes: number;
@@ -40,6 +44,8 @@ export interface FeedLinkOptions {
   onBytes(bytes: number): void;
   /** Of each picture: arrival minus media time, ms. */
   onPicture(lateMs: number): void;
+  /** Where tags are put now, for the next service. */
+  onPlaced(tag: PlacedTag): void;
   requestClose(reason: string): void;
   onFinished(): void;
 }
@@ -49,6 +55,7 @@ export class FeedLink {
   readonly #options: FeedLinkOptions;
   #how: FeedEnd | undefined;
   #finished = false;
+  #toldUs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeedLinkOptions) {
     this.#options = options;
@@ -62,6 +69,7 @@ export class FeedLink {
       },
       onPicture: (lateMs) => options.onPicture(lateMs),
       close: (reason) => this.#close(reason),
+      placed: options.placed,
     });
     const reader = new FrameReader(options.maxBodyBytes);
     socket.on('data', (bytes: Buffer) => this.#take(reader, bytes));
@@ -91,11 +99,20 @@ export class FeedLink {
     this.#options.onBytes(bytes.length);
     try {
       for (const frame of reader.push(bytes)) this.feed.accept(frame);
+      this.#tellPlaced();
     } catch (thrown) {
       // One feed that goes wrong ends alone; the service and the other channels go on.
       this.#options.log.error({ code: 'PUBLISH_PROTOCOL', reason: messageOf(thrown) }, 'feed failed');
       this.#close('the service cannot take this feed');
     }
+  }
+
+  #tellPlaced(): void {
+    const { placed } = this.feed;
+    const nowUs = this.#options.clock.monotonicUs();
+    if (placed === undefined || nowUs - this.#toldUs < TELL_PLACED_US) return;
+    this.#toldUs = nowUs;
+    this.#options.onPlaced(placed);
   }
 
   #close(reason: string): void {

@@ -9,11 +9,11 @@ import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { FeedAdvisor } from './advice.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
-import { Anchor } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
 import { legacyBody } from './enhanced-flv.ts';
 import { AUDIO, hasIdr, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
 import { GopRing } from './gop-ring.ts';
+import type { PlacedTag } from './link-messages.ts';
 import type { MediaFrame } from './media-frames.ts';
 import type {
   Feed,
@@ -25,7 +25,7 @@ import type {
   SourceKeyframe,
   WorkerInput,
 } from './model.ts';
-import { StampUnwrapper } from './unwrap.ts';
+import { StampPlacer } from './stamp-placer.ts';
 import { WorkerAttachment } from './worker-attachment.ts';
 
 const VIDEO_HEADER_BYTES = 5;
@@ -46,13 +46,14 @@ export interface FeedPorts {
   onPicture(lateMs: number): void;
   /** Asks for the end of the publish; `finish` follows. */
   close(reason: string): void;
+  /** Of a publish that is taken over: where the service before had put one of its tags. */
+  readonly placed?: PlacedTag | undefined;
 }
 
 export class PublishFeed implements Feed {
   readonly identity: PublishIdentity;
   readonly #ports: FeedPorts;
-  readonly #anchor = new Anchor();
-  readonly #unwrapper = new StampUnwrapper();
+  readonly #stamps: StampPlacer;
   readonly #probe = new SourceProbe();
   readonly #ring = new GopRing();
   readonly #advisor = new FeedAdvisor();
@@ -79,6 +80,7 @@ export class PublishFeed implements Feed {
   constructor(identity: PublishIdentity, ports: FeedPorts) {
     this.identity = identity;
     this.#ports = ports;
+    this.#stamps = new StampPlacer((us) => ports.clock.utcMsOf(us), ports.placed);
   }
 
   get source(): SourceDescription | undefined {
@@ -109,6 +111,10 @@ export class PublishFeed implements Feed {
   keyframes(): readonly SourceKeyframe[] {
     const oldestMs = this.#ring.range()?.oldestMs ?? Number.POSITIVE_INFINITY;
     return this.#keyframes.filter(({ mediaMs }) => mediaMs >= oldestMs);
+  }
+
+  get placed(): PlacedTag | undefined {
+    return this.#stamps.placed;
   }
 
   get videoHeader(): Buffer | undefined {
@@ -256,13 +262,11 @@ export class PublishFeed implements Feed {
   }
 
   #takeMedia(frame: MediaFrame, { keyframe, compositionMs }: typeof NO_PICTURE): void {
-    const ownStampMs = this.#unwrapper.unwrap(frame.stamp);
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
-    const placed = this.#anchor.place(frame.kind, ownStampMs, arrivalMs);
-    const stampMs = ownStampMs + this.#anchor.shiftMsOf(frame.kind);
+    const placed = this.#stamps.place(frame, arrivalMs);
     if (placed.kind === 'stale') return;
     if (placed.kind === 'jump') this.#newBase();
-    const { mediaMs } = placed;
+    const { mediaMs, stampMs } = placed;
     if (mediaMs - arrivalMs > MAX_AHEAD_MS) {
       this.close('media comes faster than real time: push with pacing (ffmpeg -re)');
       return;

@@ -36,24 +36,54 @@ export interface TlsListen {
   readonly key: string;
 }
 
+/** Rises with any change that the other side would not understand; `leave` is understood by all. */
+export const LINK_VERSION = 1;
+
+/** Where a media tag of a publish was put: what carries its Anchor on to the next service. */
+export interface PlacedTag {
+  /** RTMP stamp: ms modulo 2^32. */
+  readonly stamp: number;
+  /** Its media time on the monotonic clock of the machine, us: comparable between services, as UTC is not. */
+  readonly mediaUs: number;
+}
+
+export interface Hello {
+  readonly kind: 'hello';
+  readonly version: number;
+  /** Hash of what decides where the child listens: another one needs another child. */
+  readonly listenKey: string;
+  readonly host: string;
+  readonly port: number;
+  readonly limits: RtmpLimits;
+  readonly keys: KeyTable;
+  readonly tls?: TlsListen | undefined;
+  /** How long publishers are kept without a service; 0: the child ends with it. */
+  readonly holdMs: number;
+}
+
 export type ToChild =
-  | {
-      readonly kind: 'hello';
-      readonly host: string;
-      readonly port: number;
-      readonly limits: RtmpLimits;
-      readonly keys: KeyTable;
-      readonly tls?: TlsListen | undefined;
-    }
+  | Hello
   | { readonly kind: 'keys'; readonly keys: KeyTable }
   | { readonly kind: 'close'; readonly id: string; readonly reason: string }
+  /** About once a second of each publish. */
+  | { readonly kind: 'placed'; readonly id: string; readonly tag: PlacedTag }
   | { readonly kind: 'ping' }
+  /** Ends the child and its publishers at once. */
+  | { readonly kind: 'leave' }
   /** First and only line of a publish's own connection; frames come back. */
   | { readonly kind: 'attach'; readonly id: string };
 
 export type FromChild =
-  /** `tlsPort` is 0 where there is no RTMPS. */
-  | { readonly kind: 'listening'; readonly port: number; readonly tlsPort: number }
+  /** `tlsPort` is 0 where there is no RTMPS; `publishes` are in already, and told next. */
+  | {
+      readonly kind: 'listening';
+      readonly port: number;
+      readonly tlsPort: number;
+      readonly pid: number;
+      readonly publishes: number;
+    }
+  /** The answer to a hello of another version or for other ports, or while another service is there. */
+  | { readonly kind: 'unfit'; readonly pid: number; readonly version: number }
   | {
       readonly kind: 'listen-failed';
       readonly port: number;
@@ -65,6 +95,10 @@ export type FromChild =
       readonly id: string;
       readonly channel: string;
       readonly address: string;
+      /** Monotonic us. */
+      readonly beganUs: number;
+      /** Of the service before. */
+      readonly placed?: PlacedTag;
     }
   | {
       readonly kind: 'publish-end';
@@ -80,9 +114,10 @@ export type FromChild =
   | { readonly kind: 'pong' };
 
 const FIELDS: Readonly<Record<FromChild['kind'], Record<string, string>>> = {
-  listening: { port: 'number', tlsPort: 'number' },
+  listening: { port: 'number', tlsPort: 'number', pid: 'number', publishes: 'number' },
+  unfit: { pid: 'number', version: 'number' },
   'listen-failed': { port: 'number', code: 'string', message: 'string' },
-  'publish-begin': { id: 'string', channel: 'string', address: 'string' },
+  'publish-begin': { id: 'string', channel: 'string', address: 'string', beganUs: 'number' },
   'publish-end': { id: 'string', reason: 'string', detail: 'string' },
   refused: { reason: 'string', address: 'string' },
   pong: {},
@@ -101,7 +136,13 @@ export function parseFromChild(line: string): FromChild | undefined {
   if (fields === undefined) return undefined;
   for (const [name, type] of Object.entries(fields)) if (typeof value[name] !== type) return undefined;
   if (REASONS[kind]?.includes(value['reason']) === false) return undefined;
+  if (value['placed'] !== undefined && !isPlacedTag(value['placed'])) return undefined;
   return value as unknown as FromChild;
+}
+
+function isPlacedTag(value: unknown): value is PlacedTag {
+  const { stamp, mediaUs } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return Number.isFinite(stamp) && Number.isFinite(mediaUs);
 }
 
 /** A message of the service, which the child trusts. */

@@ -141,7 +141,9 @@ export interface RtmpIngest {
   readonly port: number;
   /** undefined without RTMPS. */
   readonly tlsPort: number | undefined;
+  readonly hasPublishers: boolean;
   /** Replaces the keys; publishers already in stay. */
   setKeys(keys: readonly ChannelKeys[]): void;
-  close(): Promise<void>;
+  /** With `handsOver` publishers stay connected for the next service, where there is a folder for it to find them. */
+  close(how?: { readonly handsOver?: boolean }): Promise<void>;
 }

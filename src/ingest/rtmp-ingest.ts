@@ -1,19 +1,22 @@
 /**
  * The door of the RTMP half: a port, kept open by a child process, that turns publishes into Feeds.
- * It never reads RTMP itself. A child that dies ends its feeds with `child-exited` and is replaced on the same port.
+ * It never reads RTMP itself. A child that dies ends its feeds with `child-exited` and is replaced on the same port; one that
+ * the service before has left alive is taken over with its publishers.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../system/clock.ts';
 import { ServiceError } from '../system/errors.ts';
-import { randomSecret } from '../system/ids.ts';
+import { contentHash, randomSecret } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { adoptChild } from './adopted-child.ts';
 import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './child/limits.ts';
-import { RtmpChildProcess } from './child-process.ts';
+import { type RtmpChild, StartedChild } from './child-process.ts';
 import { FeedLink } from './feed-link.ts';
-import type { FromChild, RefusalReason, TlsListen, ToChild } from './link-messages.ts';
+import { type FromChild, type Hello, LINK_VERSION, type RefusalReason, type TlsListen } from './link-messages.ts';
+import { listenError } from './listen-error.ts';
 import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { REFUSAL_WORDS } from './refusal-words.ts';
@@ -27,6 +30,8 @@ export interface RtmpIngestOptions {
   /** RTMP over TLS too, on a port of its own; 0 picks a free one. */
   readonly tls?: TlsListen | undefined;
   readonly limits?: Partial<RtmpLimits>;
+  /** Folder of this service alone in which the next one finds the child; undefined: the child ends with the service. */
+  readonly handoverFolder?: string | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -38,6 +43,9 @@ const RESTART_AFTER_MS: readonly number[] = [0, 200, 500, 1_000, 2_000, 5_000];
 /** A child that lived so long was well; the next restart is at once again. */
 const WELL_AFTER_MS = 30_000;
 const LEAVE_WITHIN_MS = 2_000;
+/** How long publishers are kept while there is no service: as much of their media as is kept. */
+const HOLD_MS = 12_000;
+const HANDOVER_SOCKET = 'rtmp.sock';
 /** sockaddr_un holds 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 90;
 const SOCKET_NAME = 'link.sock';
@@ -52,13 +60,14 @@ export async function openRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIn
 
 class ChildBackedIngest implements RtmpIngest {
   readonly #options: RtmpIngestOptions;
-  /** Of the present child alone, which removes it when it leaves by itself. */
+  /** Where there is no handover: of the present child alone, which removes it when it leaves by itself. */
   #folder: string | undefined;
   readonly #feeds = new Map<string, FeedLink>();
   #keys: KeyTable;
   #port: number;
   #tls: TlsListen | undefined;
-  #child: RtmpChildProcess | undefined;
+  #child: RtmpChild | undefined;
+  readonly #listenKey: string;
   readonly #refusals = new RefusalLog();
   #failures = 0;
   #startedUs = 0;
@@ -71,6 +80,7 @@ class ChildBackedIngest implements RtmpIngest {
     this.#port = options.port;
     this.#tls = options.tls;
     this.#keys = hashKeys(options.keys, randomSecret());
+    this.#listenKey = contentHash([JSON.stringify([options.host, options.port, options.tls ?? null])]);
   }
 
   get port(): number {
@@ -81,10 +91,12 @@ class ChildBackedIngest implements RtmpIngest {
     return this.#tls?.port;
   }
 
-  open(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async open(): Promise<void> {
+    const { handoverFolder } = this.#options;
+    await new Promise<void>((resolve, reject) => {
       this.#opening = { resolve, reject };
-      this.#startChild();
+      if (handoverFolder === undefined) this.#startChild();
+      else void this.#adopt(join(handoverFolder, HANDOVER_SOCKET));
     });
   }
 
@@ -93,10 +105,23 @@ class ChildBackedIngest implements RtmpIngest {
     this.#child?.send({ kind: 'keys', keys: this.#keys });
   }
 
-  async close(): Promise<void> {
+  get hasPublishers(): boolean {
+    return this.#feeds.size > 0;
+  }
+
+  async close({ handsOver = false } = {}): Promise<void> {
+    if (this.#closing) return;
     this.#closing = true;
     const child = this.#child;
-    if (child !== undefined)
+    const isKept = handsOver && this.#options.handoverFolder !== undefined && this.#feeds.size > 0;
+    if (child !== undefined && isKept) {
+      // First of all: what comes from now on is the next service's, and the child must not take our leaving for an end.
+      child.release();
+      this.#options.log.info(
+        { pid: child.pid, publishers: this.#feeds.size, holdMs: HOLD_MS },
+        'publishers are kept for the next service',
+      );
+    } else if (child !== undefined)
       await new Promise<void>((resolve) => {
         this.#onChildGone = resolve;
         this.#options.clock.after(LEAVE_WITHIN_MS, () => child.kill());
@@ -105,31 +130,63 @@ class ChildBackedIngest implements RtmpIngest {
     this.#endAll('closed');
   }
 
-  #startChild(): void {
-    const { clock, metrics, host, limits } = this.#options;
-    metrics.rtmpChildStarts.inc();
-    this.#startedUs = clock.monotonicUs();
-    const hello: ToChild = {
+  #hello(): Hello {
+    const { host, limits, handoverFolder } = this.#options;
+    return {
       kind: 'hello',
+      version: LINK_VERSION,
+      listenKey: this.#listenKey,
       host,
       port: this.#port,
       limits: { ...DEFAULT_RTMP_LIMITS, ...limits },
       keys: this.#keys,
       tls: this.#tls,
+      holdMs: handoverFolder === undefined ? 0 : HOLD_MS,
     };
-    this.#folder = privateFolder();
-    const path = join(this.#folder, SOCKET_NAME);
-    const child = new RtmpChildProcess(path, hello, clock, {
+  }
+
+  /** Of the service before, or else a new one. */
+  async #adopt(socketPath: string): Promise<void> {
+    const { clock, log } = this.#options;
+    let adopted: RtmpChild | undefined;
+    this.#startedUs = clock.monotonicUs();
+    const adoption = await adoptChild(socketPath, this.#hello(), clock, {
+      onAdopted: (child) => {
+        adopted = child;
+        this.#child = child;
+      },
+      onMessage: (message) => {
+        if (adopted !== undefined) this.#onMessage(adopted, message);
+      },
+      onExit: (reason) => this.#onExit(reason),
+    });
+    if (adoption.kind === 'adopted') return;
+    if (adoption.kind === 'unfit')
+      log.warn({ reason: adoption.why }, 'rtmp child of the service before cannot be taken over');
+    if (!this.#closing) this.#startChild();
+  }
+
+  #startChild(): void {
+    const { clock, metrics, handoverFolder } = this.#options;
+    metrics.rtmpChildStarts.inc();
+    this.#startedUs = clock.monotonicUs();
+    if (handoverFolder === undefined) this.#folder = privateFolder();
+    const path =
+      handoverFolder === undefined ? join(this.#folder ?? '', SOCKET_NAME) : join(handoverFolder, HANDOVER_SOCKET);
+    const child = new StartedChild(path, this.#hello(), clock, {
       onMessage: (message) => this.#onMessage(child, message),
       onExit: (reason) => this.#onExit(reason),
     });
     this.#child = child;
   }
 
-  #onMessage(child: RtmpChildProcess, message: FromChild): void {
+  #onMessage(child: RtmpChild, message: FromChild): void {
     switch (message.kind) {
       case 'listening':
-        this.#onListening(message.port, message.tlsPort);
+        this.#onListening(message);
+        return;
+      case 'unfit':
+        child.kill(); // It was started by us: the socket is another's.
         return;
       case 'listen-failed':
         this.#onListenFailed(child, message);
@@ -157,19 +214,21 @@ class ChildBackedIngest implements RtmpIngest {
     onRefused(reason);
   }
 
-  #onListening(port: number, tlsPort: number): void {
+  #onListening({ port, tlsPort, pid, publishes }: Extract<FromChild, { kind: 'listening' }>): void {
     this.#port = port;
     if (this.#tls !== undefined) this.#tls = { ...this.#tls, port: tlsPort };
     // Keys that changed between hello and now.
     this.#child?.send({ kind: 'keys', keys: this.#keys });
-    // At the first start the service tells its ports; a replacement is news.
+    // At the first start the service tells its ports; a replacement is news, and so is one that was taken over.
     const level = this.#opening === undefined ? 'info' : 'debug';
-    this.#options.log[level]({ port, pid: this.#child?.pid }, 'rtmp listening');
+    this.#options.log[level]({ port, pid }, 'rtmp listening');
+    if (publishes > 0)
+      this.#options.log.info({ pid, publishers: publishes }, 'publishers taken over from the service before');
     this.#opening?.resolve();
     this.#opening = undefined;
   }
 
-  #onListenFailed(child: RtmpChildProcess, failed: Extract<FromChild, { kind: 'listen-failed' }>): void {
+  #onListenFailed(child: RtmpChild, failed: Extract<FromChild, { kind: 'listen-failed' }>): void {
     const { host, tls } = this.#options;
     const isTls = tls !== undefined && failed.port === tls.port && failed.port !== this.#options.port;
     const error = listenError(isTls ? 'rtmps' : 'rtmp', isTls ? tls.host : host, failed);
@@ -212,12 +271,13 @@ class ChildBackedIngest implements RtmpIngest {
     });
   }
 
-  #begin(child: RtmpChildProcess, begin: Extract<FromChild, { kind: 'publish-begin' }>): void {
+  #begin(child: RtmpChild, begin: Extract<FromChild, { kind: 'publish-begin' }>): void {
     const { clock, metrics, log, limits, onFeed } = this.#options;
     // The child has ended the channel's former publish before it began this one.
     for (const former of this.#feeds.values()) if (former.feed.identity.channel === begin.channel) former.finishNow();
     const link = new FeedLink({
-      identity: { ...identityOf(begin), startedMs: clock.nowMs() },
+      identity: { ...identityOf(begin), startedMs: clock.utcMsOf(begin.beganUs) },
+      placed: begin.placed,
       socket: child.dial(begin.id),
       maxBodyBytes: limits?.maxMediaBytes ?? DEFAULT_RTMP_LIMITS.maxMediaBytes,
       clock,
@@ -225,6 +285,7 @@ class ChildBackedIngest implements RtmpIngest {
       onBytes: (bytes) => metrics.ingestBytes.inc({ channel: begin.channel }, bytes),
       onPicture: (lateMs) =>
         metrics.stages.observe({ channel: begin.channel, stage: 'arrived' }, Math.max(0, lateMs) / 1000),
+      onPlaced: (tag) => child.send({ kind: 'placed', id: begin.id, tag }),
       requestClose: (reason) => child.send({ kind: 'close', id: begin.id, reason }),
       onFinished: () => this.#feeds.delete(begin.id),
     });
@@ -245,28 +306,4 @@ function identityOf(begin: { id: string; channel: string; address: string }) {
 function privateFolder(): string {
   const parent = tmpdir().length + `/pitchside-XXXXXX/${SOCKET_NAME}`.length > MAX_SOCKET_PATH ? '/tmp' : tmpdir();
   return mkdtempSync(join(parent, 'pitchside-'));
-}
-
-function listenError(
-  protocol: 'rtmp' | 'rtmps',
-  host: string,
-  { port, code, message }: { readonly port: number; readonly code: string; readonly message: string },
-): ServiceError {
-  const name = protocol.toUpperCase();
-  const setting = protocol === 'rtmp' ? '--rtmp-port' : 'rtmps.port in the settings file';
-  if (code === 'EADDRINUSE')
-    return new ServiceError('PORT_IN_USE', `${name} port ${port} is in use.`, {
-      hint: `Stop the other program, or choose another port with ${setting}.`,
-      details: { port },
-    });
-  return new ServiceError(
-    'PORT_FORBIDDEN',
-    code === 'EACCES'
-      ? `${name} port ${port} may not be opened by this user.`
-      : `${name} cannot listen on ${host}:${port}: ${message}`,
-    {
-      hint: `Choose a port above 1023 with ${setting}, and an address of this machine.`,
-      details: { host, port, cause: code },
-    },
-  );
 }

@@ -17,10 +17,14 @@ export interface Connections {
   readonly count: number;
   /** Requests under way on a connection. */
   underWay(socket: Socket): number;
-  /** True from the first call of close on. */
+  /** Notes a body that takes as long as its Segment. */
+  growing(response: ServerResponse): void;
+  /** True from the first call of drain or close on. */
   readonly isClosing: boolean;
-  /** Stops accepting, ends each connection when its bodies are out, and at the latest after deadlineMs. */
-  close(deadlineMs: number): Promise<void>;
+  /** Stops accepting, and ends each connection when its bodies are out. Resolves when no body grows, at the latest after limitMs. */
+  drain(limitMs: number): Promise<void>;
+  /** Resolves when no connection is left: deadlineMs after drain at the latest, with the number of bodies cut off. */
+  close(deadlineMs: number): Promise<number>;
 }
 
 interface Connection {
@@ -32,7 +36,11 @@ class OpenConnections implements Connections {
   readonly #server: Server;
   readonly #clock: Clock;
   readonly #open = new Map<Socket, Connection>();
-  #closed: Promise<void> | undefined;
+  readonly #growing = new Set<ServerResponse>();
+  #whenNoneGrows: () => void = () => undefined;
+  #drainedUs: number | undefined;
+  #listening: Promise<void> | undefined;
+  #closed: Promise<number> | undefined;
 
   readonly #onCount: (count: number) => void;
 
@@ -44,7 +52,15 @@ class OpenConnections implements Connections {
   }
 
   get isClosing(): boolean {
-    return this.#closed !== undefined;
+    return this.#listening !== undefined;
+  }
+
+  growing(response: ServerResponse): void {
+    this.#growing.add(response);
+    response.once('close', () => {
+      this.#growing.delete(response);
+      if (this.#growing.size === 0) this.#whenNoneGrows();
+    });
   }
 
   enter(request: IncomingMessage, response: ServerResponse): number {
@@ -74,25 +90,50 @@ class OpenConnections implements Connections {
     return this.#open.get(socket)?.underWay ?? 0;
   }
 
-  close(deadlineMs: number): Promise<void> {
+  async drain(limitMs: number): Promise<void> {
+    void this.#stopListening();
+    if (this.#growing.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(limitMs, resolve);
+      this.#whenNoneGrows = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  close(deadlineMs: number): Promise<number> {
     this.#closed ??= this.#close(deadlineMs);
     return this.#closed;
   }
 
-  async #close(deadlineMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
+  #stopListening(): Promise<void> {
+    if (this.#listening !== undefined) return this.#listening;
+    this.#drainedUs = this.#clock.monotonicUs();
+    this.#listening = new Promise<void>((resolve) => {
       NetServer.prototype.close.call(this.#server, () => resolve());
     });
     for (const [socket, { underWay }] of this.#open) {
       if (underWay === 0) socket.destroySoon();
     }
-    const stopTimer = this.#clock.after(deadlineMs, () => {
-      for (const socket of this.#open.keys()) socket.destroy();
+    return this.#listening;
+  }
+
+  async #close(deadlineMs: number): Promise<number> {
+    const closed = this.#stopListening();
+    let cut = 0;
+    const goneMs = (this.#clock.monotonicUs() - (this.#drainedUs ?? 0)) / 1000;
+    const stopTimer = this.#clock.after(Math.max(0, deadlineMs - goneMs), () => {
+      for (const [socket, { underWay }] of this.#open) {
+        if (underWay > 0) cut += 1;
+        socket.destroy();
+      }
     });
     await closed;
     stopTimer();
     // No socket is left to harm; this ends the timer by which http.Server looks for late requests.
     this.#server.close();
+    return cut;
   }
 
   #connection(socket: Socket): Connection {

@@ -12,7 +12,7 @@ import type { ObjectKind } from './cache-policy.ts';
 import type { Connections } from './connections.ts';
 import type { Load } from './load.ts';
 import type { Exchange, OpenBody, Reply } from './reply.ts';
-import type { Waiters } from './waiters.ts';
+import type { WaitEnd, Waiters } from './waiters.ts';
 
 export type Growing = Extract<MediaAnswer, { kind: 'growing' }>;
 
@@ -86,17 +86,14 @@ class GrowingBody {
 
   #wait(key: string, forMs: number): void {
     const { connections, load, waiters } = this.#options;
-    if (connections.isClosing) {
-      this.#body.cut();
-      return;
-    }
-    const cancel = waiters.hold(this.#view, key, Math.max(0, forMs), (end) => {
+    const onEnd = (end: WaitEnd): void => {
       stopWatching();
       if (end === 'ready') this.#ask();
       else this.#body.cut();
-    });
+    };
+    const cancel = waiters.hold(this.#view, key, Math.max(0, forMs), onEnd, true);
     if (cancel === undefined) {
-      load.shed(this.#name.kind, 'waiters');
+      if (!connections.isClosing) load.shed(this.#name.kind, 'waiters');
       this.#body.cut();
       return;
     }
@@ -119,5 +116,7 @@ export function answerGrowing(
 ): void {
   const kind: ObjectKind = name.kind;
   const body = options.reply.begin(exchange, kind, answer.contentType, { channel: view.id, track: name.track });
-  if (body !== undefined) new GrowingBody(options, exchange, view, name, body).take(() => answer);
+  if (body === undefined) return;
+  options.connections.growing(exchange.response);
+  new GrowingBody(options, exchange, view, name, body).take(() => answer);
 }

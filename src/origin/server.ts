@@ -42,7 +42,9 @@ export interface OriginLimits extends LoadLimits {
   readonly requestMs: number;
   /** Longer than the keep-alive of CDNs (60 s), so that it is they who close. */
   readonly keepAliveMs: number;
-  /** How long bodies may go on after close. */
+  /** How long bodies of Segments under way may go on after drain: a Segment, and what it may be late. */
+  readonly growMs: number;
+  /** How long bodies may go on after drain or close. */
   readonly closeMs: number;
 }
 
@@ -56,6 +58,7 @@ const ORIGIN_LIMITS: OriginLimits = {
   bodyMs: 120_000,
   requestMs: 20_000,
   keepAliveMs: 65_000,
+  growMs: 2800,
   closeMs: 4000,
 };
 
@@ -79,13 +82,15 @@ export interface OriginOptions {
 
 export interface Origin {
   readonly port: number;
-  /** Answers who waits with 503, lets bodies finish for closeMs, then cuts. May be called again. */
+  /** Takes nobody new, answers who waits with 503, and resolves when no Segment is being handed out as it grows, within growMs. */
+  drain(): Promise<void>;
+  /** Lets bodies finish until closeMs after the first call of either, then cuts them and says how many. May be called again. */
   close(): Promise<void>;
 }
 
 /** Listens; rejects with ServiceError PORT_IN_USE, PORT_FORBIDDEN or CONFIG_INVALID (a host that is not ours). */
 export async function openOrigin(options: OriginOptions): Promise<Origin> {
-  const { clock, metrics, host } = options;
+  const { clock, log, metrics, host } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
   const server = createLimitedServer(limits);
   const connections = trackConnections(server, clock, (count) => metrics.connections.set(count));
@@ -115,12 +120,20 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   server.on('drop', () => load.shed('other', 'connections'));
   answerWireFaults(server, { clock, metrics, connections, load });
   const port = await listen(server, host, options.port);
+  let closed: Promise<void> | undefined;
   return {
     port,
-    close() {
-      const closed = connections.close(limits.closeMs);
+    async drain() {
+      const drained = connections.drain(limits.growMs);
+      waiters.endHolds();
+      await drained;
+    },
+    async close() {
+      closed ??= connections.close(limits.closeMs).then((cut) => {
+        if (cut > 0) log.warn({ cut }, 'slow readers were cut off in the middle of their answer');
+      });
       waiters.closeAll();
-      return closed;
+      await closed;
     },
   };
 }

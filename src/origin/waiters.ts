@@ -13,10 +13,13 @@ export type WaitEnd = 'ready' | 'late' | 'closed';
 export interface Waiters {
   /**
    * Holds until onEnd is called, once, at the latest after holdMs. Many who are woken together are called in slices
-   * (turns.ts). Returns what cancels it without a call, or undefined when there are too many.
+   * (turns.ts). Returns what cancels it without a call, or undefined when there are too many, or no more are taken.
+   * `begun`: its answer has begun and is to be finished.
    */
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd): (() => void) | undefined;
-  /** Ends all waits as `closed`, after those that have been woken. */
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd, begun?: boolean): (() => void) | undefined;
+  /** Ends as `closed` all waits of answers that have not begun, and takes no more of them. */
+  endHolds(): void;
+  /** Ends all waits as `closed`, after those that have been woken, and takes no more. */
   closeAll(): void;
   readonly count: number;
 }
@@ -28,6 +31,7 @@ interface Waiter {
   onEnd: OnEnd | undefined;
   readonly endMs: number;
   readonly row: Row;
+  readonly begun: boolean;
 }
 
 /** Those who wait for one object, in the order in which they came, which is that of their deadlines: one timer does for all. */
@@ -66,6 +70,7 @@ class KeyedWaiters implements Waiters {
   #count = 0;
   /** Those who were woken and whose slice has not come. */
   #ending = 0;
+  #takes: 'all' | 'begun' | 'none' = 'all';
 
   constructor(options: WaitersOptions) {
     this.#options = options;
@@ -75,12 +80,13 @@ class KeyedWaiters implements Waiters {
     return this.#count;
   }
 
-  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd): (() => void) | undefined {
+  hold(view: ChannelView, key: string, holdMs: number, onEnd: OnEnd, begun = false): (() => void) | undefined {
     if (this.#count + this.#ending >= this.#options.limit) return undefined;
+    if (this.#takes === 'none' || (this.#takes === 'begun' && !begun)) return undefined;
     const room = this.#room(view);
     const endMs = this.#options.clock.nowMs() + holdMs;
     const row = rowFor(room, key, endMs);
-    const waiter: Waiter = { onEnd, endMs, row };
+    const waiter: Waiter = { onEnd, endMs, row, begun };
     row.lastMs = endMs;
     row.waiters.add(waiter);
     if (row.waiters.size === 1) this.#setTimer(view, room, row, holdMs);
@@ -95,7 +101,14 @@ class KeyedWaiters implements Waiters {
     };
   }
 
+  endHolds(): void {
+    if (this.#takes === 'all') this.#takes = 'begun';
+    for (const [view, room] of [...this.#rooms])
+      this.#endKeys(view, room, [...room.byKey.keys()], 'closed', ({ begun }) => !begun);
+  }
+
   closeAll(): void {
+    this.#takes = 'none';
     for (const [view, room] of [...this.#rooms]) this.#endAll(view, room, 'closed');
     this.#options.turns.flush();
   }
@@ -142,15 +155,22 @@ class KeyedWaiters implements Waiters {
   }
 
   /** Takes all out before the first is told: who asks again at once starts a new wait. */
-  #endKeys(view: ChannelView, room: Room, keys: readonly string[], end: WaitEnd): void {
+  #endKeys(
+    view: ChannelView,
+    room: Room,
+    keys: readonly string[],
+    end: WaitEnd,
+    isMeant: (waiter: Waiter) => boolean = () => true,
+  ): void {
     const ended: Waiter[] = [];
     for (const key of keys) {
-      for (const row of room.byKey.get(key) ?? []) {
-        row.stopTimer();
-        for (const waiter of row.waiters) ended.push(waiter);
-        row.waiters.clear();
+      for (const row of [...(room.byKey.get(key) ?? [])]) {
+        for (const waiter of [...row.waiters].filter(isMeant)) {
+          row.waiters.delete(waiter);
+          ended.push(waiter);
+        }
+        if (row.waiters.size === 0) forgetRow(room, row);
       }
-      room.byKey.delete(key);
     }
     this.#deliver(view, room, ended, end);
   }

@@ -18,7 +18,7 @@ export interface TestOrigin extends Origin {
 export async function openTestOrigin(
   channels: readonly ChannelView[],
   limits: Partial<OriginLimits> = {},
-  guards: Partial<Pick<OriginOptions, 'port' | 'lock' | 'proxies' | 'accessLog'>> = {},
+  guards: Partial<Pick<OriginOptions, 'port' | 'lock' | 'proxies' | 'accessLog' | 'log'>> = {},
 ): Promise<TestOrigin> {
   const metrics = openMetrics();
   const common = { host: '127.0.0.1', port: 0, clock: systemClock(), log: openLog('silent'), metrics };
@@ -26,6 +26,7 @@ export async function openTestOrigin(
   const origin = await openOrigin({ ...options, directory: fakeDirectory(channels) });
   return {
     port: origin.port,
+    drain: () => origin.drain(),
     close: () => origin.close(),
     metrics,
     async count(name, labels = {}) {

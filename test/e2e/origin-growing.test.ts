@@ -155,6 +155,36 @@ describe('its header fields', () => {
   });
 });
 
+describe('drain', () => {
+  it('lets a Segment grow to its end, refuses at once who waits for another, and then ends the connection', async () => {
+    channel.grow(SEGMENT, 'part-0;');
+    const client = await join();
+    await client.has('part-0;');
+    await waiting(1);
+    let isDrained = false;
+    const drained = origin.drain().then(() => {
+      isDrained = true;
+    });
+    channel.grow(SEGMENT, 'part-0;', 'part-1;');
+    await client.has('part-1;');
+    expect(isDrained).toBe(false);
+    channel.finish(SEGMENT, 'part-0;part-1;end');
+    await Promise.all([client.closed, drained]);
+    expect(client.rest()).toBe('7\r\npart-0;\r\n7\r\npart-1;\r\n3\r\nend\r\n0\r\n\r\n');
+  });
+
+  it('waits for growing Segments no longer than growMs', async () => {
+    await reopen({ growMs: 100 });
+    channel.grow(SEGMENT, 'part-0;');
+    const client = await join();
+    await client.has('part-0;');
+    await origin.drain();
+    await origin.close();
+    await client.closed;
+    expect(client.rest()).toBe('7\r\npart-0;\r\n');
+  });
+});
+
 describe('RFC 9112 8 MUST: a body that is not whole is never ended', () => {
   const cut = async (how: () => void | Promise<void>) => {
     channel.grow(SEGMENT, 'part-0;');

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { openLog } from '../../src/system/log.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
 import { FakeChannel, fakeDirectory, storedObject, textRevision } from '../fakes/channel-view.ts';
+import { keptLog } from '../fakes/control-quiet-log.ts';
 import { ask, connect, openTestOrigin, send, type TestOrigin, until } from './origin-client.ts';
 
 const SEGMENT = { kind: 'segment', track: 'v720', gen: 'g1', number: 900000001 } as const satisfies MediaName;
@@ -632,7 +633,8 @@ describe('open and close', () => {
 
   it('close cuts a body that is not taken after closeMs', async () => {
     await origin.close();
-    origin = await openTestOrigin([channel], { closeMs: 200 });
+    const log = keptLog();
+    origin = await openTestOrigin([channel], { closeMs: 200 }, { log });
     channel.setMedia(SEGMENT, Buffer.alloc(32 * 1024 * 1024, 7));
     const { socket } = await connect(origin.port);
     socket.pause();
@@ -641,6 +643,7 @@ describe('open and close', () => {
     const startMs = performance.now();
     await origin.close();
     expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(log.lines.map(({ level, fields }) => [level, fields])).toEqual([['warn', { cut: 1 }]]);
     socket.destroy();
   });
 

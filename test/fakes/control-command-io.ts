@@ -1,17 +1,17 @@
 /** The process as a command sees it, in memory: lines are kept, signals are sent by the test. */
-import type { CommandIo } from '../../src/cli/command.ts';
+import type { CommandIo, StopSignal } from '../../src/cli/command.ts';
 
 export interface KeptIo extends CommandIo {
   readonly stdout: string[];
   readonly stderr: string[];
-  stop(): void;
+  stop(signal?: StopSignal): void;
   parent: number;
 }
 
 export function keptIo(env: Readonly<Record<string, string>> = {}): KeptIo {
   const stdout: string[] = [];
   const stderr: string[] = [];
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(signal: StopSignal) => void>();
   return {
     stdout,
     stderr,
@@ -20,8 +20,8 @@ export function keptIo(env: Readonly<Record<string, string>> = {}): KeptIo {
     parent: 100,
     out: (line) => stdout.push(line),
     err: (line) => stderr.push(line),
-    stop() {
-      for (const listener of [...listeners]) listener();
+    stop(signal = 'SIGINT') {
+      for (const listener of [...listeners]) listener(signal);
     },
     parentId() {
       return this.parent;

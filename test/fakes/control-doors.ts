@@ -3,7 +3,7 @@ import type { CheckResult } from '../../src/check/check-stream.ts';
 import type { Finding } from '../../src/check/model.ts';
 import type { Doors } from '../../src/cli/service-door.ts';
 import type { Settings } from '../../src/config/model.ts';
-import type { ServiceOptions } from '../../src/service.ts';
+import type { ServiceOptions, StopHow } from '../../src/service.ts';
 import type { EncodeCommand, EncodeProcessListener } from '../../src/transcode/model.ts';
 import { type HandClock, handClock } from './control-clock.ts';
 import { type ControlDirectory, channelStatus, controlDirectory } from './control-directory.ts';
@@ -22,6 +22,8 @@ export interface FakeDoors extends Doors {
   readonly started: ServiceOptions[];
   readonly encodes: FakeEncode[];
   stops: number;
+  /** How the service was last stopped. */
+  stoppedHow: StopHow | undefined;
   /** Makes the service's stop() hang. */
   hang: boolean;
 }
@@ -101,6 +103,7 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
     started: [],
     encodes: [],
     stops: 0,
+    stoppedHow: undefined,
     hang: false,
     openLog: () => keptLog(),
     loadSettings: async () => fakeSettings(),
@@ -109,8 +112,9 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
       return {
         ports: { http: 8080, rtmp: 1935, control: 8081 },
         directory,
-        async stop() {
+        async stop(how) {
           doors.stops += 1;
+          doors.stoppedHow = how;
           if (doors.hang) await new Promise(() => undefined);
         },
       };

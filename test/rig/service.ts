@@ -89,9 +89,9 @@ export async function startTestService(
       await Promise.all(pushes.splice(0).map((push) => push.stop(signal)));
     },
     waitFor,
-    async stop() {
+    async stop(how) {
       await Promise.all(pushes.map((push) => push.stop()));
-      await service.stop();
+      await service.stop(how);
     },
   };
 }

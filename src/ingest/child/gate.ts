@@ -36,11 +36,11 @@ export class Gate implements SessionHost {
   #connections = 0;
   readonly #sessions = new Set<PublisherSession>();
   readonly #perAddress = new Map<string, number>();
-  readonly #guesses: GuessDelay;
+  #guesses: GuessDelay;
   /** By channel; taken at admission, freed when the session ends. */
   readonly #publishes = new Map<string, Publish>();
   readonly #listener: GateListener;
-  readonly #limits: RtmpLimits;
+  #limits: RtmpLimits;
   readonly #clock: Clock;
 
   constructor(listener: GateListener, limits: RtmpLimits, clock: Clock) {
@@ -55,6 +55,12 @@ export class Gate implements SessionHost {
 
   setKeys(keys: KeyTable): void {
     this.#keys = keys;
+  }
+
+  /** For who comes from now on. */
+  setLimits(limits: RtmpLimits): void {
+    this.#limits = limits;
+    this.#guesses = new GuessDelay(limits.guessDelayMs, limits.handshakeTimeoutMs);
   }
 
   /** Resolves with the port; rejects with the listen error of the system. */
@@ -98,11 +104,6 @@ export class Gate implements SessionHost {
         resolve(typeof address === 'object' && address ? address.port : port);
       });
     });
-  }
-
-  /** Ends the publish of that id, if it is still going on. */
-  closePublish(id: string, reason: PublishEndReason, detail: string): void {
-    for (const publish of this.#publishes.values()) if (publish.id === id) publish.session.close(reason, detail);
   }
 
   admit(session: PublisherSession, streamName: string): Admission {

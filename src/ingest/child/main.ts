@@ -1,6 +1,7 @@
 /**
  * The RTMP child process: `node main.js SOCKET`. It is the only process that reads bytes of strangers as RTMP.
- * It never outlives the service: the end of stdin or of the control connection ends it. It prints `ready` and nothing else.
+ * It never outlives its service, but for a hold of seconds in which the next one may take over its publishers (service-link.ts).
+ * It prints `ready` and nothing else, and needs neither pipe nor terminal of who started it.
  */
 import { rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -26,18 +27,23 @@ function leave(path: string): never {
   process.exit(0);
 }
 
-// Ctrl-C and service managers signal the whole group; the service decides when this process ends.
+const link = new ServiceLink(systemClock(), () => leave(socketPath));
+// Ctrl-C and a closed terminal are the service's to judge. SIGTERM to this process alone, or to all of a unit's, means it.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => undefined);
 process.on('SIGHUP', () => undefined);
-process.stdin.on('end', () => leave(socketPath));
-process.stdin.on('error', () => leave(socketPath));
+process.on('SIGTERM', () => link.leave('the process is told to end'));
+process.stdin.on('end', () => link.starterGone());
+process.stdin.on('error', () => link.starterGone());
 process.stdin.resume();
+// Their reader may have gone: this process goes on.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 process.on('uncaughtException', (thrown) => {
   process.stderr.write(`rtmp child: ${messageOf(thrown)}\n`);
   process.exit(1);
 });
 
 tameLibrary();
-await new ServiceLink(systemClock(), () => leave(socketPath)).listen(socketPath);
+// What a killed one left; whoever starts this process has made sure that nobody listens on it.
+rmSync(socketPath, { force: true });
+await link.listen(socketPath);
 process.stdout.write('ready\n');

@@ -53,6 +53,18 @@ describe('serve', () => {
     expect(doors.stops).toBe(1);
   });
 
+  test.each([
+    ['SIGTERM', true],
+    ['SIGINT', false],
+    ['SIGHUP', false],
+  ] as const)('after %s publishers are kept for the next service: %s', async (signal, handsOver) => {
+    const { io, doors, code } = serve();
+    await doors.clock.advance(0);
+    io.stop(signal);
+    expect(await code).toBe(0);
+    expect(doors.stoppedHow).toEqual({ handsOver });
+  });
+
   test('ends within 5 s even when the service hangs', async () => {
     const doors = fakeDoors();
     doors.hang = true;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readinessOf } from '../../../src/control/readiness.ts';
+import { readinessOf, STOPPING } from '../../../src/control/readiness.ts';
 import { channelStatus } from '../../fakes/control-directory.ts';
 
 const NOW_MS = 1_790_604_240_000;
@@ -36,5 +36,9 @@ describe('readiness', () => {
 
   test('is not given to a service without channels', () => {
     expect(readinessOf([], NOW_MS)).toEqual({ ready: false, channels: [], why: 'no channel is configured' });
+  });
+
+  test('is off for all when the service stops, and says so', () => {
+    expect(STOPPING).toEqual({ ready: false, channels: [], why: 'the service is stopping' });
   });
 });

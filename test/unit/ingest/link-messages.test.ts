@@ -17,7 +17,10 @@ describe('parseFromChild', () => {
     '{"kind":"constructor"}',
     '{"kind":"listening","port":"1935","tlsPort":0}',
     '{"kind":"listening","port":1935}',
+    '{"kind":"listening","port":1935,"tlsPort":0,"pid":1}',
     '{"kind":"publish-begin","id":"a","channel":"match"}',
+    '{"kind":"publish-begin","id":"a","channel":"match","address":"","beganUs":1,"placed":{"stamp":1}}',
+    '{"kind":"publish-begin","id":"a","channel":"match","address":"","beganUs":1,"placed":null}',
     '{"kind":"refused","reason":"invented","address":""}',
     '{"kind":"publish-end","id":"a","reason":"invented","detail":""}',
   ])('takes nothing else: %s', (line) => {

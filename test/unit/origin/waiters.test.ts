@@ -253,4 +253,19 @@ describe('waiters', () => {
     nothingIsLeft();
     expect(other.listeners).toBe(0);
   });
+
+  it('when the origin drains, ends those whose answer has not begun, and takes only those whose has', () => {
+    hold('n1', 'a');
+    waiters.hold(channel, 'n1', 2000, (end) => ends.push(`b ${end}`), true);
+    waiters.endHolds();
+    expect(ends).toEqual(['a closed']);
+    expect(hold('n2')).toBeUndefined();
+    expect(waiters.hold(channel, 'n2', 2000, (end) => ends.push(`c ${end}`), true)).toBeDefined();
+    channel.wake('n1');
+    expect(ends).toEqual(['a closed', 'b ready']);
+    waiters.closeAll();
+    expect(ends).toEqual(['a closed', 'b ready', 'c closed']);
+    expect(waiters.hold(channel, 'n3', 2000, () => undefined, true)).toBeUndefined();
+    nothingIsLeft();
+  });
 });
