@@ -8,6 +8,7 @@ import { AUDIO_RATE, audioStart, partTargetSeconds, videoStartTicks } from '../g
 import { type CommittedSegment, indexOf, type Period, type Presentation, type SegmentRecord } from '../model.ts';
 import {
   dateOf,
+  HOLD_BACK_TARGETS,
   hasGap,
   lineOf,
   listedOf,
@@ -39,8 +40,6 @@ export interface LowLatencyWindow extends MediaWindow {
 
 /** bis 4.4.3.8: CAN-SKIP-UNTIL is at least six target durations. */
 const SKIP_TARGETS = 6;
-/** bis 4.4.3.8: HOLD-BACK is at least three target durations; Apple HLS 14.3: PART-HOLD-BACK at least three part targets. */
-const HOLD_BACK_TARGETS = 3;
 /** bis 4.4.4.9: parts farther than this from the end of the playlist should not be listed. */
 const PART_TARGETS = 3;
 
