@@ -10,16 +10,9 @@ import type { EncodeCommand, EncodeProgress } from '../transcode/model.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, CommandIo, CommandShape } from './command.ts';
 import { matchSound, startMatchFeed } from './match-feed.ts';
+import { matchPicture } from './match-picture.ts';
 import { startPublisher } from './publisher.ts';
-import {
-  type FileStreams,
-  filePush,
-  MATCH_PICTURE,
-  type MatchPicture,
-  matchPush,
-  readFileStreams,
-  shownUrl,
-} from './push-command.ts';
+import { type FileStreams, filePush, MATCH_PICTURE, matchPush, readFileStreams, shownUrl } from './push-command.ts';
 import type { Doors } from './service-door.ts';
 import { stopSignal } from './stop.ts';
 
@@ -67,17 +60,6 @@ export function pushTarget(args: Arguments): PushTarget {
   return { file: operands.length > 1 ? operands[0] : undefined, url };
 }
 
-/** Throws USAGE. */
-export function pushPicture(args: Arguments): MatchPicture {
-  const size = args.text('size') ?? MATCH_PICTURE.size;
-  const fps = args.text('fps') ?? MATCH_PICTURE.fps;
-  if (!/^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(size)) throw usageError(`--size takes WxH, not '${size}'`, SHAPE.name);
-  if (!/^(24|25|30|50|60|23\.976|23\.98|29\.97|59\.94)$/.test(fps)) {
-    throw usageError(`--fps takes 24, 25, 30, 50, 60, 23.976, 29.97 or 59.94, not '${fps}'`, SHAPE.name);
-  }
-  return { size, fps };
-}
-
 export function progressLine(progress: EncodeProgress): string {
   const seconds = progress.outTimeMs === undefined ? '' : `${(progress.outTimeMs / 1000).toFixed(0)} s pushed, `;
   const speed = progress.speed === undefined ? '' : `, speed ${progress.speed.toFixed(2)}`;
@@ -107,7 +89,7 @@ async function commandFor(target: PushTarget, ffmpegPath: string, io: CommandIo)
 
 async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number> {
   const target = pushTarget(args);
-  const picture = pushPicture(args);
+  const picture = matchPicture(args, SHAPE.name);
   const stopped = stopSignal(io).then(() => undefined);
   const ffmpegPath = await doors.locateFfmpeg(args.text('ffmpeg'), io.env);
   const command = await commandFor(target, ffmpegPath, io);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readArguments } from '../../../src/cli/arguments.ts';
+import { matchPicture } from '../../../src/cli/match-picture.ts';
 import { exitReason } from '../../../src/cli/publisher.ts';
-import { progressLine, pushCommand, pushPicture, pushTarget } from '../../../src/cli/push.ts';
+import { progressLine, pushCommand, pushTarget } from '../../../src/cli/push.ts';
 import { filePush, matchPush, readFileStreams, shownUrl } from '../../../src/cli/push-command.ts';
 import { fakeDoors } from '../../fakes/control-doors.ts';
 
@@ -38,7 +39,7 @@ describe('push', () => {
   test.each([[['--size', '1280']], [['--size', '1280x720; rm']], [['--fps', '23']]])(
     'refuses the picture %j',
     (argv) => {
-      expect(() => pushPicture(args(...argv))).toThrow(expect.objectContaining({ code: 'USAGE' }));
+      expect(() => matchPicture(args(...argv), 'push')).toThrow(expect.objectContaining({ code: 'USAGE' }));
     },
   );
 
