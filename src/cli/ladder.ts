@@ -42,7 +42,7 @@ const SHAPE: CommandShape = {
     FFMPEG_FLAG,
     { name: 'json', help: 'figures as JSON instead of text' },
   ],
-  notes: ['Example: pitchside ladder try match.mp4 --ladder my-ladder.yaml --html trial.html'],
+  notes: ['Example: pitchside ladder try match.mp4 --ladder mine.yaml --html trial.html'],
 };
 
 /** `[#####.....]  40 % 720p: encoding`. */

@@ -78,8 +78,11 @@ describe('push', () => {
 
   test('tells how far it is', () => {
     const progress = { frame: 150, fps: 30, speed: 1.004, outTimeMs: 5033, dropped: 0, duplicated: 0 };
-    expect(progressLine(progress)).toBe('5 s pushed, 150 frames, 30 fps, speed 1.00');
-    expect(progressLine({ ...progress, speed: undefined, outTimeMs: undefined })).toBe('150 frames, 30 fps');
+    expect(progressLine(progress)).toBe('5 s sent, 30 fps, speed 1.00');
+    expect(progressLine({ ...progress, bitrateBps: 2_860_000 }, 2)).toBe(
+      '5 s sent, 2.86 Mbit/s, 30 fps, speed 1.00, 2 reconnects',
+    );
+    expect(progressLine({ ...progress, speed: undefined, outTimeMs: undefined })).toBe('150 frames sent, 30 fps');
   });
 
   test.each([

@@ -22,6 +22,9 @@ describe('the command line', () => {
     ['serve', ['serve']],
     ['push', ['push']],
     ['check', ['check']],
+    ['plan', ['plan']],
+    ['ladder', ['ladder']],
+    ['doctor', ['doctor']],
   ])('has a help text for %s, no wider than 80 columns', async (name, argv) => {
     const { code, out } = await run(...argv, '--help');
     expect(code).toBe(0);
@@ -46,7 +49,7 @@ describe('the command line', () => {
     [['demo', 'extra'], "USAGE: Unexpected argument 'extra'. Try: pitchside demo --help"],
     [
       ['check', 'not a url'],
-      'USAGE: the argument has to be the http or https address of a playlist or an MPD. Try: pitchside check --help',
+      "USAGE: 'not a url' is no http or https address, and there is no such file. Try: pitchside check --help",
     ],
     [
       ['check', 'http://a/b', '--seconds', '0'],
