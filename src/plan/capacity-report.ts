@@ -125,8 +125,8 @@ function tradeOffLines(rows: readonly TradeOff[]): readonly string[] {
   const players = [...new Set(rows.flatMap(({ capacity }) => capacity.players.map(({ player }) => player)))];
   return alignedTable(
     [
-      ['what if', 'edge req/s', 'origin', ...players.map((player) => `${player} s`), 'window', 'cores'],
-      ...rows.map(({ name, capacity: { edge, origin, players: playing, windowBytes, encoding } }) => [
+      ['what if', 'edge req/s', 'origin', ...players.map((player) => `${player} s`), 'bit/s each', 'window', 'cores'],
+      ...rows.map(({ name, capacity: { edge, origin, players: playing, top, windowBytes, encoding } }) => [
         `  ${name}`,
         count(edge.requestsPerSecond),
         count(origin.requestsPerSecond),
@@ -134,6 +134,7 @@ function tradeOffLines(rows: readonly TradeOff[]): readonly string[] {
           const latency = playing.find((one) => one.player === player)?.latency;
           return latency === undefined ? '-' : ((latency.fromMs + latency.toMs) / 2000).toFixed(1);
         }),
+        scaled(top.averageBps, ''),
         scaled(windowBytes.average, 'B'),
         encoding.cores?.toFixed(2) ?? '-',
       ]),

@@ -114,6 +114,19 @@ describe('check FILE', () => {
     const { code, out } = await check('../check/bad-settings.yaml');
     expect(code).toBe(1);
     expect(out).toMatch(/bad-settings\.yaml:3:\d+ channels\.match\.latency: /);
+    expect(
+      await checkFile(
+        '../check/good-settings.yaml',
+        { PITCHSIDE_LADDER: 'nope', PITCHSIDE_STREAM_KEY: 'long-enough' },
+        FIXTURES,
+      ),
+    ).toEqual({
+      kind: 'settings',
+      problems: [],
+      notes: [],
+    });
+    const without = await check('../check/good-settings.yaml');
+    expect(without.out).toContain('PITCHSIDE_STREAM_KEY');
   });
 
   test('a minute is read of a stream unless told otherwise', async () => {

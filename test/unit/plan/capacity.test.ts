@@ -106,6 +106,9 @@ describe('bytes', () => {
       false,
     )!;
     expect(text.match(/#EXTINF/g)).toHaveLength(30);
+    const [first] = presentation.segments;
+    const { averageBps } = trackFactsOf(of.plan)[0]!;
+    expect(first!.tracks.get('720p')!.sizeBytes / ((averageBps * 2) / 8)).toBeCloseTo(1, 3);
     expect(text).toContain('#EXT-X-PRELOAD-HINT');
     const size = capacity().texts.find((one) => one.text === 'media.m3u8');
     expect(size?.bytes).toBeGreaterThanOrEqual(text.length);
