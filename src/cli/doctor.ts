@@ -106,7 +106,7 @@ function channelsText(channels: readonly ChannelSettings[]): string {
   return channels.map(({ id, ladder, latency }) => `${id} (${ladder.name}, ${latency})`).join(', ');
 }
 
-export function doctorLines(findings: readonly DoctorFinding[]): readonly string[] {
+function doctorLines(findings: readonly DoctorFinding[]): readonly string[] {
   const widest = Math.max(...findings.map(({ check }) => check.length));
   return findings.flatMap(({ verdict, check, said, fix }) => [
     `${verdict.padEnd(7)}  ${check.padEnd(widest)}  ${said}`,

@@ -11,12 +11,12 @@ import { alignedTable, count, percent, scaled, seconds } from './table.ts';
 import type { TradeOff } from './trade-offs.ts';
 
 /** The sum that everybody does before a final: so many of the viewers ask in any second, a tenth of what is left reaches a database. */
-export interface RuleOfThumb {
+interface RuleOfThumb {
   readonly asking: number;
   readonly toDatabase: number;
 }
 
-export const RULE_OF_THUMB: RuleOfThumb = { asking: 0.05, toDatabase: 0.1 };
+const RULE_OF_THUMB: RuleOfThumb = { asking: 0.05, toDatabase: 0.1 };
 
 export interface NaiveSum {
   readonly edgeRequestsPerSecond: number;

@@ -28,7 +28,7 @@ export interface Tier {
   readonly egressBps: number;
 }
 
-export interface Encoding {
+interface Encoding {
   /** Pictures encoded, in millions of pixels a second. */
   readonly megapixelsPerSecond: number;
   readonly rungs: number;

@@ -45,9 +45,9 @@ export interface RungTrial {
   readonly cores: number;
 }
 
-export type StepVerdict = 'good' | 'near' | 'little gain' | 'far';
+type StepVerdict = 'good' | 'near' | 'little gain' | 'far';
 
-export interface Step {
+interface Step {
   readonly upper: string;
   readonly lower: string;
   /** Of the ladder's bitrates. */

@@ -4,7 +4,7 @@
  */
 import type { MachineFacts } from './machine-facts.ts';
 
-export type Verdict = 'ok' | 'warning' | 'problem' | 'unknown';
+type Verdict = 'ok' | 'warning' | 'problem' | 'unknown';
 
 export interface DoctorFinding {
   readonly check: string;

@@ -147,7 +147,7 @@ describe('latency', () => {
     });
     expect(latencyOf({ mix: only('ll-hls') }).fromMs).toBeCloseTo(1216 + 53, 0);
     expect(latencyOf({ mix: only('ll-dash') })).toEqual({ fromMs: 1400, toMs: 1400 });
-    expect(latencyOf({ latency: 'normal', mix: only('dash') }).fromMs).toBe(5000);
+    expect(latencyOf({ latency: 'normal', mix: only('dash') }).fromMs).toBe(4500);
     // A player that takes whole Segments can't be nearer than one, whatever the target.
     expect(latencyOf({ mix: only('dash') }).fromMs).toBe(2300);
   });
