@@ -2,25 +2,11 @@
  * The texts of a Channel, each rendered when first asked for after a change and kept until the next.
  * It never compresses or hashes; that is the origin's. Invariant: the same revision object while the text is the same.
  */
-import { mpdChangedMs, renderMpd } from '../package/dash/mpd.ts';
-import { lastShownMs, listedTracks } from '../package/hls/listed-tracks.ts';
-import { renderLowLatencyPlaylist } from '../package/hls/low-latency-playlist.ts';
-import { renderMediaPlaylist } from '../package/hls/media-playlist.ts';
-import { renderMultivariantPlaylist } from '../package/hls/multivariant-playlist.ts';
+import { mpdChangedMs } from '../package/dash/mpd.ts';
+import { lastShownMs } from '../package/hls/listed-tracks.ts';
 import type { Period, Presentation } from '../package/model.ts';
-import type { TextName, TextRevision } from './view.ts';
-
-/** What the ordinary live manifests list; the dvr manifests list the whole window. */
-const LISTED_MS = 60_000;
-
-export interface ManifestSettings {
-  readonly channel: string;
-  readonly windowMs: number;
-  readonly publishMarginMs: number;
-  readonly targetLatencyMs: number;
-  /** Latencies `low` and `ultra`: the live manifests say what is published part by part. */
-  readonly hasParts?: boolean;
-}
+import { renderText, shownMs, type TextName, type TextSettings } from '../package/texts.ts';
+import type { TextRevision } from './view.ts';
 
 /** How a text is asked for. */
 interface TextOptions {
@@ -31,10 +17,10 @@ interface TextOptions {
 const FULL: TextOptions = { isDelta: false };
 
 export class Manifests {
-  readonly #settings: ManifestSettings;
+  readonly #settings: TextSettings;
   readonly #revisions = new Map<string, { revision: TextRevision; of: Presentation }>();
 
-  constructor(settings: ManifestSettings) {
+  constructor(settings: TextSettings) {
     this.#settings = settings;
   }
 
@@ -44,7 +30,7 @@ export class Manifests {
     const key = `${'track' in name ? `${name.kind} ${name.track}` : name.kind}${isDelta ? ' delta' : ''}`;
     const kept = this.#revisions.get(key);
     if (kept?.of === presentation) return kept.revision;
-    const text = this.#render(name, presentation, isDelta);
+    const text = renderText(this.#settings, name, presentation, isDelta);
     if (text === undefined) {
       this.#revisions.delete(key);
       return undefined;
@@ -66,7 +52,8 @@ export class Manifests {
       case 'hls-dvr-master':
         return Math.max(
           this.#hasParts ? firstWholeMs(presentation) : presentation.mpdChangedMs,
-          lastShownMs(presentation, name.kind === 'hls-master' ? this.#listedMs : Number.POSITIVE_INFINITY) ?? 0,
+          lastShownMs(presentation, name.kind === 'hls-master' ? shownMs(this.#settings) : Number.POSITIVE_INFINITY) ??
+            0,
         );
       case 'hls-media':
         return presentation.changedMs;
@@ -74,7 +61,7 @@ export class Manifests {
         // A part changes nothing in it.
         return (presentation.open && presentation.segments.at(-1)?.committedMs) ?? presentation.changedMs;
       case 'dash':
-        return mpdChangedMs(presentation, this.#listedMs);
+        return mpdChangedMs(presentation, shownMs(this.#settings));
       case 'dash-dvr':
         return mpdChangedMs(presentation, this.#settings.windowMs);
     }
@@ -82,42 +69,6 @@ export class Manifests {
 
   get #hasParts(): boolean {
     return this.#settings.hasParts === true;
-  }
-
-  get #listedMs(): number {
-    return Math.min(LISTED_MS, this.#settings.windowMs);
-  }
-
-  #render(name: TextName, presentation: Presentation, isDelta: boolean): string | undefined {
-    // HLS shows a Period with its first whole Segment: a playlist may not be shorter than that. The MPD with its first part.
-    const period = presentation.segments.at(-1)?.period;
-    if (period === undefined) return undefined;
-    switch (name.kind) {
-      case 'hls-master':
-        return renderMultivariantPlaylist(listedTracks(presentation, this.#listedMs), 'media.m3u8');
-      case 'hls-dvr-master':
-        return renderMultivariantPlaylist(listedTracks(presentation, Number.POSITIVE_INFINITY), 'dvr.m3u8');
-      case 'hls-media':
-      case 'hls-dvr-media': {
-        const isDvr = name.kind === 'hls-dvr-media';
-        const listedMs = isDvr ? Number.POSITIVE_INFINITY : this.#listedMs;
-        if (!listedTracks(presentation, listedMs).some((track) => track.id === name.track)) return undefined;
-        if (isDvr) return renderMediaPlaylist(presentation, name.track, { listedMs });
-        return this.#hasParts
-          ? renderLowLatencyPlaylist(presentation, name.track, { listedMs, isDelta })
-          : renderMediaPlaylist(presentation, name.track, { listedMs, isBlocking: true });
-      }
-      case 'dash':
-        return this.#mpd(presentation, this.#listedMs);
-      case 'dash-dvr':
-        return this.#mpd(presentation, this.#settings.windowMs);
-    }
-  }
-
-  #mpd(presentation: Presentation, timeShiftBufferMs: number): string | undefined {
-    const { channel, publishMarginMs, targetLatencyMs } = this.#settings;
-    const hasParts = this.#hasParts;
-    return renderMpd(presentation, { channel, timeShiftBufferMs, publishMarginMs, targetLatencyMs, hasParts });
   }
 }
 

@@ -3,6 +3,7 @@
  * It never knows publishers and encoders but by what they deliver. Invariant: a broken invariant of the timeline or the
  * window makes the window anew under another GEN, and reaches nobody else.
  */
+import { LATENCY_TIMING } from '../config/latency-timing.ts';
 import type { ChannelSettings } from '../config/model.ts';
 import type { Grid } from '../package/grid.ts';
 import type { CommittedSegment, Presentation } from '../package/model.ts';
@@ -20,7 +21,7 @@ import { MediaIndex, mediaKey, mediaPartKey } from './media-index.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { ReadyKeys } from './ready-keys.ts';
-import { LATENCY_TIMING, manifestSettings, timelineSettings } from './timing.ts';
+import { manifestSettings, timelineSettings } from './timing.ts';
 import type { MediaAnswer, MediaName, PlaylistDirectives, TextAnswer, TextName } from './view.ts';
 
 /** A slate takes seconds on a busy machine; edges wait for ten. A player that is told 404 here ends. */

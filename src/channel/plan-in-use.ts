@@ -3,6 +3,7 @@
  * It never encodes. Invariant: Grid and Track set are fixed by the first publish and kept while the ladder is the same
  * and the window lives; later feeds are conformed to them.
  */
+import { LATENCY_TIMING } from '../config/latency-timing.ts';
 import type { Ladder, Latency } from '../config/model.ts';
 import type { SourceDescription } from '../ingest/model.ts';
 import { type Grid, makeGrid } from '../package/grid.ts';
@@ -11,8 +12,7 @@ import type { Slate } from '../package/slate.ts';
 import type { Logger } from '../system/log.ts';
 import type { PlanSource, TranscodePlan } from '../transcode/model.ts';
 import { conformPlan, makePlan } from '../transcode/plan.ts';
-import { LATENCY_TIMING } from './timing.ts';
-import { trackFactsOf } from './track-facts.ts';
+import { trackFactsOf } from '../transcode/track-facts.ts';
 
 /** Assumed before the first publish: a 16:9 picture above any rung, and the commonest rate where the ladder says `auto`. */
 const ASSUMED: PlanSource = { width: 3840, height: 2160, frameRate: { num: 30, den: 1 } };

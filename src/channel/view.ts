@@ -3,15 +3,10 @@
  * It never blocks and never does I/O: an object that is not there yet is `pending` under a key that `onReady` will name.
  */
 import type { Advice } from '../ingest/advice-model.ts';
+import type { TextName } from '../package/texts.ts';
 import type { StoredObject } from '../window/model.ts';
 
-export type TextName =
-  | { readonly kind: 'hls-master' }
-  | { readonly kind: 'hls-media'; readonly track: string }
-  | { readonly kind: 'hls-dvr-master' }
-  | { readonly kind: 'hls-dvr-media'; readonly track: string }
-  | { readonly kind: 'dash' }
-  | { readonly kind: 'dash-dvr' };
+export type { TextName };
 
 /** One revision of a manifest. The same object is returned until the text changes, so callers may cache by identity. */
 export interface TextRevision {

@@ -44,6 +44,8 @@ export interface CommandIo {
   out(line: string): void;
   /** One line on stderr. */
   err(line: string): void;
+  /** Shows `line` in the place of the one before on a terminal, or clears it; false where stderr is none, and nothing is shown. */
+  progress(line: string | undefined): boolean;
   /** Process id of the parent as it is now. */
   parentId(): number;
   /** Calls at the first SIGINT, SIGTERM or SIGHUP; at the second the process has ended. Returns the way to stop listening. */

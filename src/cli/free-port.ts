@@ -6,11 +6,12 @@ import { createServer } from 'node:net';
 
 const NEIGHBOURS = 20;
 
-function canListen(host: string, port: number): Promise<boolean> {
+/** Whether one can listen there now; else why not (`EADDRINUSE`, `EACCES`). */
+export function portFault(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)));
   });
 }
 
@@ -18,7 +19,7 @@ function canListen(host: string, port: number): Promise<boolean> {
 export async function freePortNear(host: string, port: number, taken: readonly number[] = []): Promise<number> {
   if (port === 0) return 0;
   for (let candidate = port; candidate <= Math.min(65_535, port + NEIGHBOURS); candidate += 1) {
-    if (!taken.includes(candidate) && (await canListen(host, candidate))) return candidate;
+    if (!taken.includes(candidate) && (await portFault(host, candidate)) === undefined) return candidate;
   }
   return 0;
 }

@@ -12,6 +12,14 @@ const EXIT_AT_ONCE = 130;
 /** A terminal signals the whole group and `npm run` passes the same wish on: twice within this is once. */
 const SAME_WISH_US = 300_000;
 
+const TO_LINE_START = '\r\u001b[2K';
+
+function progress(line: string | undefined): boolean {
+  if (!process.stderr.isTTY) return false;
+  process.stderr.write(`${TO_LINE_START}${(line ?? '').slice(0, process.stderr.columns - 1)}`);
+  return true;
+}
+
 export function processIo(clock: Clock): CommandIo {
   // A reader that left (`| head`) is no reason to stop serving.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -32,6 +40,7 @@ export function processIo(clock: Clock): CommandIo {
     workingDirectory: process.cwd(),
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
+    progress,
     parentId: () => process.ppid,
     onStopSignal(listener) {
       // From the first wish to hear of signals on: until then their default action is right.

@@ -23,9 +23,10 @@ export async function matchSound(): Promise<string> {
   return stdout.trim();
 }
 
-/** Starts the match in real time. */
-export function startMatchFeed({ size, fps }: MatchPicture): MatchFeed {
-  const child = spawn(process.execPath, [PROGRAM_PATH, '--realtime', '--size', size, '--fps', fps], {
+/** Starts the match: endless and in real time, or so many seconds of it as fast as they are read. */
+export function startMatchFeed({ size, fps }: MatchPicture, seconds?: number): MatchFeed {
+  const pace = seconds === undefined ? ['--realtime'] : ['--seconds', `${seconds}`];
+  const child = spawn(process.execPath, [PROGRAM_PATH, ...pace, '--size', size, '--fps', fps], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -65,6 +65,15 @@ export function openDoors(clock: Clock): Doors {
     locateFfmpeg: locatedFfmpeg,
     provisionFfmpeg: provisionedFfmpeg,
     startEncode: (ffmpegPath, command, listener) => startEncoder({ ffmpegPath, command, listener }),
+    checkFile: async (path, { env, workingDirectory }) =>
+      (await import('../config/check-file.ts')).checkFile(path, env, workingDirectory),
+    readSettings: async ({ flags, env, workingDirectory }) =>
+      (await import('../config/settings.ts')).loadSettings({ flags, env, cwd: workingDirectory }),
+    findLadder: async (reference, workingDirectory) =>
+      (await import('../config/shipped-ladders.ts')).findLadder(reference, workingDirectory, workingDirectory),
+    calibrate: async (request) => (await import('./trial/run-trial.ts')).calibrate(request),
+    tryLadder: async (request) => (await import('./trial/run-trial.ts')).tryLadder(request),
+    examineMachine: async (request) => (await import('./doctor/machine-facts.ts')).examineMachine(request),
     checkStream: async (options) => (await import('../check/check-stream.ts')).checkStream(options),
     runSwarm: async (options) => (await import('../swarm/run-swarm.ts')).runSwarm(options),
   };

@@ -10,6 +10,7 @@ import type { EncodeCommand, EncodeProgress } from '../transcode/model.ts';
 import { usageError } from './arguments.ts';
 import type { Arguments, Command, CommandIo, CommandShape } from './command.ts';
 import { matchSound, startMatchFeed } from './match-feed.ts';
+import { matchPicture } from './match-picture.ts';
 import { startPublisher } from './publisher.ts';
 import {
   type FileStreams,
@@ -31,7 +32,7 @@ const SHAPE: CommandShape = {
   operands: '[FILE] URL',
   maxOperands: 2,
   about: [
-    'Pushes FILE in a loop at its own rate, or without FILE a generated match in real time. H.264 and AAC are copied, everything else is encoded. URL is rtmp://HOST/live/STREAM_KEY, or the server alone with --key.',
+    'Pushes FILE in a loop at its own rate, or without FILE a generated match in real time, and says what is sent. H.264 and AAC are copied, everything else is encoded. A connection that breaks after it was taken is made again. URL is rtmp://HOST/live/STREAM_KEY, or the server alone with --key.',
   ],
   flags: [
     { name: 'key', value: 'STREAM_KEY', help: 'stream key, when URL is the server alone (CHANNEL?key=SECRET)' },
@@ -41,6 +42,7 @@ const SHAPE: CommandShape = {
       value: 'RATE',
       help: `its frame rate: 24, 25, 30, 50, 60, 23.976, 29.97 or 59.94 (${MATCH_PICTURE.fps})`,
     },
+    { name: 'once', help: 'end when the connection ends' },
     {
       name: 'ffmpeg',
       value: 'PATH',
@@ -67,21 +69,15 @@ export function pushTarget(args: Arguments): PushTarget {
   return { file: operands.length > 1 ? operands[0] : undefined, url };
 }
 
-/** Throws USAGE. */
-export function pushPicture(args: Arguments): MatchPicture {
-  const size = args.text('size') ?? MATCH_PICTURE.size;
-  const fps = args.text('fps') ?? MATCH_PICTURE.fps;
-  if (!/^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(size)) throw usageError(`--size takes WxH, not '${size}'`, SHAPE.name);
-  if (!/^(24|25|30|50|60|23\.976|23\.98|29\.97|59\.94)$/.test(fps)) {
-    throw usageError(`--fps takes 24, 25, 30, 50, 60, 23.976, 29.97 or 59.94, not '${fps}'`, SHAPE.name);
-  }
-  return { size, fps };
-}
-
-export function progressLine(progress: EncodeProgress): string {
-  const seconds = progress.outTimeMs === undefined ? '' : `${(progress.outTimeMs / 1000).toFixed(0)} s pushed, `;
-  const speed = progress.speed === undefined ? '' : `, speed ${progress.speed.toFixed(2)}`;
-  return `${seconds}${progress.frame} frames, ${progress.fps} fps${speed}`;
+/** What has been sent, on one line: `12 s sent, 2.86 Mbit/s, 30 fps, 1 reconnect`. */
+export function progressLine({ outTimeMs, bitrateBps, frame, fps, speed }: EncodeProgress, reconnects = 0): string {
+  return [
+    outTimeMs === undefined ? `${frame} frames sent` : `${(outTimeMs / 1000).toFixed(0)} s sent`,
+    ...(bitrateBps === undefined ? [] : [`${(bitrateBps / 1e6).toFixed(2)} Mbit/s`]),
+    `${fps} fps`,
+    ...(speed === undefined ? [] : [`speed ${speed.toFixed(2)}`]),
+    ...(reconnects === 0 ? [] : [reconnects === 1 ? '1 reconnect' : `${reconnects} reconnects`]),
+  ].join(', ');
 }
 
 /** `ffmpeg -i FILE` without an output always fails; what it says about the streams is the answer. */
@@ -105,32 +101,83 @@ async function commandFor(target: PushTarget, ffmpegPath: string, io: CommandIo)
   return filePush(file, target.url, await probeFile(ffmpegPath, file));
 }
 
-async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number> {
-  const target = pushTarget(args);
-  const picture = pushPicture(args);
-  const stopped = stopSignal(io).then(() => undefined);
-  const ffmpegPath = await doors.locateFfmpeg(args.text('ffmpeg'), io.env);
-  const command = await commandFor(target, ffmpegPath, io);
+/** What was taken for so long before it broke is worth another try; a refusal comes at once. */
+const WORTH_RETRYING_MS = 3000;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 10_000;
+
+interface PushRun {
+  readonly doors: Doors;
+  readonly io: CommandIo;
+  readonly ffmpegPath: string;
+  readonly command: EncodeCommand;
+  readonly picture: MatchPicture | undefined;
+  readonly stopped: Promise<undefined>;
+}
+
+/** One connection from begin to end; `why` is undefined after a stop. */
+async function pushOnce(
+  { doors, io, ffmpegPath, command, picture, stopped }: PushRun,
+  reconnects: number,
+): Promise<{ readonly why: string | undefined; readonly sentMs: number }> {
   let nextLineUs = 0;
+  let sentMs = 0;
   const publisher = startPublisher({
     command,
     clock: doors.clock,
     startEncode: (encode, listener) => doors.startEncode(ffmpegPath, encode, listener),
-    startFeed: target.file === undefined ? () => startMatchFeed(picture) : undefined,
+    startFeed: picture === undefined ? undefined : () => startMatchFeed(picture),
     onProgress(progress) {
+      sentMs = progress.outTimeMs ?? sentMs;
+      const line = progressLine(progress, reconnects);
+      if (io.progress(line)) return;
       const now = doors.clock.monotonicUs();
       if (now < nextLineUs) return;
       nextLineUs = now + LINE_EVERY_MS * 1000;
-      io.out(progressLine(progress));
+      io.out(line);
     },
   });
-  io.out(`Pushing ${target.file ?? 'the generated match'} to ${shownUrl(target.url)} (Ctrl-C ends it)`);
   const why = await Promise.race([publisher.ended, stopped]);
   await publisher.stop();
-  if (why === undefined) return 0;
-  throw new ServiceError('ENCODER_EXITED', `the push ended: ${why}`, {
-    hint: 'Check address and stream key, and whether somebody else publishes.',
-  });
+  io.progress(undefined);
+  return { why, sentMs };
+}
+
+async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number> {
+  const target = pushTarget(args);
+  const picture = matchPicture(args, SHAPE.name);
+  const stopped = stopSignal(io).then(() => undefined);
+  const ffmpegPath = await doors.locateFfmpeg(args.text('ffmpeg'), io.env);
+  const command = await commandFor(target, ffmpegPath, io);
+  const of = { doors, io, ffmpegPath, command, stopped };
+  const push: PushRun = { ...of, picture: target.file === undefined ? picture : undefined };
+  io.out(`Pushing ${target.file ?? 'the generated match'} to ${shownUrl(target.url)} (Ctrl-C ends it)`);
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let reconnects = 0, wasUp = false; ; reconnects++) {
+    const { why, sentMs } = await pushOnce(push, reconnects);
+    if (why === undefined) return 0;
+    const isUp = sentMs >= WORTH_RETRYING_MS;
+    if (args.on('once') || !(isUp || wasUp)) {
+      throw new ServiceError('ENCODER_EXITED', `the push ended: ${why}`, {
+        hint: 'Check address and stream key, and whether somebody else publishes.',
+      });
+    }
+    pauseMs = isUp ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+    wasUp = true;
+    io.out(`The push ended (${why}); again in ${pauseMs / 1000} s.`);
+    const isStopped = await Promise.race([stopped.then(() => true), pause(doors, pauseMs)]);
+    if (isStopped) return 0;
+  }
+}
+
+/** The Clock's timers do not keep a process alive. */
+async function pause({ clock }: Doors, ms: number): Promise<false> {
+  const alive = setInterval(() => undefined, 2 ** 30);
+  try {
+    return await new Promise<false>((resolve) => clock.after(ms, () => resolve(false)));
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 export function pushCommand(doors: Doors): Command {

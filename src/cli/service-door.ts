@@ -3,13 +3,19 @@
  * It never imports a room at run time, so that `--help` and `--version` load nothing.
  */
 import type { CheckOptions, CheckResult } from '../check/check-stream.ts';
+import type { FileReport } from '../config/check-file.ts';
 import type { Settings } from '../config/model.ts';
+import type { SettingsReading } from '../config/settings.ts';
+import type { LadderLookup } from '../config/shipped-ladders.ts';
+import type { LadderTrial } from '../plan/ladder-trial.ts';
 import type { RunningService, ServiceOptions } from '../service.ts';
 import type { SwarmReport } from '../swarm/report.ts';
 import type { SwarmOptions } from '../swarm/run-swarm.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger, LogLevel } from '../system/log.ts';
 import type { EncodeCommand, EncodeProcess, EncodeProcessListener } from '../transcode/model.ts';
+import type { MachineFacts, MachineRequest } from './doctor/machine-facts.ts';
+import type { CalibrateRequest, LadderTrialRequest } from './trial/run-trial.ts';
 
 /** Values of flags and of the environment, not yet checked. */
 export interface SettingsRequest {
@@ -44,4 +50,15 @@ export interface Doors {
   checkStream(options: CheckOptions): Promise<CheckResult>;
   /** Throws HTTP_NOT_FOUND when there is nothing to watch. */
   runSwarm(options: SwarmOptions): Promise<SwarmReport>;
+  /** Problems of a ladder or settings file; undefined when there is no such file. */
+  checkFile(path: string, request: Omit<SettingsRequest, 'flags' | 'note'>): Promise<FileReport | undefined>;
+  /** Settings as they are: nothing is made, no key, no folder. */
+  readSettings(request: Omit<SettingsRequest, 'note'>): Promise<SettingsReading>;
+  /** A shipped ladder by name, or one by its path. */
+  findLadder(reference: string, workingDirectory: string): Promise<LadderLookup>;
+  /** Cores for each ladder. Throws ENCODER_EXITED. */
+  calibrate(request: CalibrateRequest): Promise<readonly (number | undefined)[]>;
+  /** Throws LADDER_INVALID, ENCODER_EXITED, USAGE. */
+  tryLadder(request: LadderTrialRequest): Promise<LadderTrial>;
+  examineMachine(request: MachineRequest): Promise<MachineFacts>;
 }

@@ -5,6 +5,7 @@
  * playlists want. Surrogate-Control has the words of CDN-Cache-Control.
  */
 import type { MediaName, TextName } from '../channel/view.ts';
+import { LIFETIME_SECONDS as LIFE } from '../package/lifetimes.ts';
 
 /**
  * `hls-blocked` is the playlist as the answer to a blocking request for what is newest; `other` is what names no object:
@@ -77,34 +78,36 @@ function shared(seconds: number, why: string): Words {
   };
 }
 
+/** For `seconds`, and `staleSeconds` more while the origin fails. */
+function lasting(seconds: number, staleSeconds: number): Omit<Words, 'why'> {
+  const life = `max-age=${seconds}, stale-if-error=${staleSeconds}`;
+  return { cacheControl: `public, ${life}`, cdnCacheControl: life };
+}
+
 function never(why: string): Words {
   return { cacheControl: 'no-store', cdnCacheControl: 'no-store', why };
 }
 
 const MULTIVARIANT: Words = {
-  cacheControl: 'public, max-age=5, stale-if-error=300',
-  cdnCacheControl: 'max-age=30, stale-if-error=300',
+  ...lasting(LIFE.multivariant, 300),
+  cdnCacheControl: `max-age=${LIFE.multivariantInCdn}, stale-if-error=300`,
   why: 'changes only with the set of Tracks; an old one may name a withdrawn Track, whose 410 players take as a reason to switch',
 };
 const PLAYLIST: Words = {
-  cacheControl: 'public, max-age=1, stale-if-error=6',
-  cdnCacheControl: 'max-age=1, stale-if-error=6',
+  ...lasting(LIFE.playlist, 6),
   why: 'grows by a Segment every few seconds; 1 s is the finest life, and still one request a second for each cache',
 };
-/** RFC 8216bis, appendix B: 6 x target duration; of Segments of 2 s, the shortest that ladders have with parts. */
-const BLOCKED_SECONDS = 6 * 2;
 const BLOCKED_PLAYLIST: Words = shared(
-  BLOCKED_SECONDS,
+  LIFE.blockedPlaylist,
   'its URL names the newest part and is never asked for anything newer; 6 target durations of 2 s, and of longer ones just shorter',
 );
 const MPD: Words = {
-  cacheControl: 'public, max-age=2, stale-if-error=6',
-  cdnCacheControl: 'max-age=2, stale-if-error=6',
+  ...lasting(LIFE.mpd, 6),
   why: 'Segments follow from the clock, so the text changes only with Periods; never older than minimumUpdatePeriod',
 };
 const MEDIA: Words = {
-  cacheControl: 'public, max-age=86400, immutable',
-  cdnCacheControl: 'max-age=86400, immutable',
+  cacheControl: `public, max-age=${LIFE.media}, immutable`,
+  cdnCacheControl: `max-age=${LIFE.media}, immutable`,
   why: 'one URL has one body for ever; a day outlives every window',
 };
 
@@ -119,7 +122,7 @@ const FOUND: Readonly<Record<ObjectKind, Words>> = {
   init: MEDIA,
   segment: MEDIA,
   part: MEDIA,
-  time: shared(1, 'the clock; edges answer it themselves'),
+  time: shared(LIFE.time, 'the clock; edges answer it themselves'),
   other: never('nothing else has a body'),
 };
 

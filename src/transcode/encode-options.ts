@@ -24,8 +24,14 @@ function tuning(track: VideoTrackPlan, latency: Latency): string[] {
   const pixelsPerSecond = track.width * track.height * framesPerSecond(track.frameRate);
   const threads = pixelsPerSecond > 70_000_000 ? 4 : 2;
   const sliced = latency === 'ultra' ? 1 : 0;
-  const lookahead = latency === 'normal' ? ':rc-lookahead=10:mbtree=1' : '';
+  const frames = lookaheadFrames(latency);
+  const lookahead = frames > 0 ? `:rc-lookahead=${frames}:mbtree=1` : '';
   return ['-tune', 'zerolatency', '-x264-params', `sliced-threads=${sliced}:threads=${threads}${lookahead}`];
+}
+
+/** Frames that the encoder holds back to look ahead. */
+export function lookaheadFrames(latency: Latency): number {
+  return latency === 'normal' ? 10 : 0;
 }
 
 /** Where a Track's keyframes are, in its own frames from the start of encoding. */

@@ -84,6 +84,8 @@ export interface EncodeProgress {
   readonly fps: number;
   readonly speed: number | undefined;
   readonly outTimeMs: number | undefined;
+  /** Of what was written so far, where there is one output. */
+  readonly bitrateBps?: number | undefined;
   readonly dropped: number;
   readonly duplicated: number;
 }

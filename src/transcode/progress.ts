@@ -29,6 +29,7 @@ function progressOf(value: (key: string) => string | undefined): EncodeProgress 
     fps: numberOf(value('fps')) ?? 0,
     speed: numberOf(value('speed')?.replace(/x$/, '')),
     outTimeMs: timeMs(value('time')),
+    bitrateBps: bitsPerSecond(value('bitrate')),
     dropped: numberOf(value('drop')) ?? 0,
     duplicated: numberOf(value('dup')) ?? 0,
   };
@@ -38,6 +39,12 @@ function numberOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   const number = Number(text);
   return Number.isFinite(number) && number >= 0 ? number : undefined;
+}
+
+/** `2853.1kbits/s`; N/A with several outputs. */
+function bitsPerSecond(text: string | undefined): number | undefined {
+  const kilobits = numberOf(/^([\d.]+)kbits\/s$/.exec(text ?? '')?.[1]);
+  return kilobits === undefined ? undefined : kilobits * 1000;
 }
 
 /** `00:01:02.34`; before the first packet ffmpeg prints `-577014:32:22.77` or N/A. */

@@ -4,7 +4,8 @@
  */
 import { expect, test } from 'vitest';
 import { EncodeRun } from '../../src/channel/encode-run.ts';
-import { LATENCY_TIMING, timelineSettings } from '../../src/channel/timing.ts';
+import { timelineSettings } from '../../src/channel/timing.ts';
+import { LATENCY_TIMING } from '../../src/config/latency-timing.ts';
 import { Anchor, SLEW_PER_MS } from '../../src/ingest/anchor.ts';
 import { audioStart, indexAt, makeGrid, startMsOf } from '../../src/package/grid.ts';
 import { Timeline } from '../../src/package/timeline.ts';

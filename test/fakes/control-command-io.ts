@@ -20,6 +20,7 @@ export function keptIo(env: Readonly<Record<string, string>> = {}): KeptIo {
     parent: 100,
     out: (line) => stdout.push(line),
     err: (line) => stderr.push(line),
+    progress: () => false,
     stop(signal = 'SIGINT') {
       for (const listener of [...listeners]) listener(signal);
     },

@@ -8,6 +8,7 @@ import type { EncodeCommand, EncodeProcessListener } from '../../src/transcode/m
 import { type HandClock, handClock } from './control-clock.ts';
 import { type ControlDirectory, channelStatus, controlDirectory } from './control-directory.ts';
 import { keptLog } from './control-quiet-log.ts';
+import { machineFacts } from './machine-facts.ts';
 
 interface FakeEncode {
   readonly command: EncodeCommand;
@@ -125,6 +126,12 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
     async runSwarm() {
       throw new Error('no swarm here');
     },
+    checkFile: async () => undefined,
+    readSettings: async () => ({ kind: 'ok', settings: fakeSettings(), notes: [] }),
+    findLadder: async () => ({ kind: 'unknown', code: 'LADDER_UNKNOWN', text: 'there is no such ladder' }),
+    calibrate: async ({ ladders }) => ladders.map(() => 0.5),
+    tryLadder: async () => ({ ladder: 'tiny', clip: 'a clip', seconds: 2, rungs: [], steps: [], dropped: [] }),
+    examineMachine: async () => machineFacts(),
     startEncode(_path, command, listener) {
       const encode: FakeEncode = {
         command,

@@ -5,6 +5,7 @@
  * its text changes only with a Period and at the end.
  */
 import { AUDIO_RATE, audioPartTicks, type Grid, startMsOf, videoStartTicks } from '../grid.ts';
+import { mpdUpdateMs } from '../lifetimes.ts';
 import { type CommittedSegment, indexOf, type Period, type Presentation, type Track } from '../model.ts';
 import { element, type XmlElement, xmlDocument } from './xml.ts';
 
@@ -45,8 +46,7 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         profiles: hasParts ? `${PROFILES},${LOW_LATENCY_PROFILE}` : PROFILES,
         availabilityStartTime: new Date(settings.publishMarginMs).toISOString(),
         publishTime: new Date(Math.floor(mpdChangedMs(presentation, settings.timeShiftBufferMs))).toISOString(),
-        // The cache policy keeps an MPD for 2 s: with shorter Segments players need not ask oftener.
-        minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
+        minimumUpdatePeriod: seconds(mpdUpdateMs(segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
         // One of the two, never both: Shaka adds Latency@target to this delay, and plays at 0.95 until it is so far behind (D-129).
         suggestedPresentationDelay: hasParts ? undefined : seconds(targetLatencyMs),

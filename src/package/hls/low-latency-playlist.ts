@@ -9,6 +9,7 @@ import { type CommittedSegment, indexOf, type Period, type Presentation, type Se
 import { listedTracks } from './listed-tracks.ts';
 import {
   dateOf,
+  HOLD_BACK_TARGETS,
   hasGap,
   lineOf,
   listedOf,
@@ -40,8 +41,6 @@ export interface LowLatencyWindow extends MediaWindow {
 
 /** bis 4.4.3.8: CAN-SKIP-UNTIL is at least six target durations. */
 const SKIP_TARGETS = 6;
-/** bis 4.4.3.8: HOLD-BACK is at least three target durations; Apple HLS 14.3: PART-HOLD-BACK at least three part targets. */
-const HOLD_BACK_TARGETS = 3;
 /** bis 4.4.4.9: parts farther than this from the end of the playlist should not be listed. */
 const PART_TARGETS = 3;
 

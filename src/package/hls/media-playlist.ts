@@ -5,6 +5,8 @@
 import type { CommittedSegment, PartRecord, Period, Presentation, SegmentRecord, Track } from '../model.ts';
 import { headerText, type PartLine, type SegmentLine, type ServerControl, segmentText } from './playlist-text.ts';
 
+/** bis 4.4.3.8: HOLD-BACK is at least three target durations; Apple HLS 14.3: PART-HOLD-BACK at least three part targets. */
+export const HOLD_BACK_TARGETS = 3;
 /** Segments are joined in blocks of this many numbers whose text is kept, so a long window costs one line per update. */
 const BLOCK = 64;
 
@@ -61,9 +63,14 @@ export function renderMediaPlaylist(
   return pieces.join('');
 }
 
-/** 4.4.3.8: HOLD-BACK is at least three target durations, and what a player keeps without it. */
+/** What a player keeps without EXT-X-SERVER-CONTROL, too. */
 function controlOf(targetDuration: number): ServerControl {
-  return { canSkipUntil: undefined, holdBack: 3 * targetDuration, partHoldBack: undefined, partTarget: undefined };
+  return {
+    canSkipUntil: undefined,
+    holdBack: HOLD_BACK_TARGETS * targetDuration,
+    partHoldBack: undefined,
+    partTarget: undefined,
+  };
 }
 
 /** The lines as data, for the whole-playlist oracle. */

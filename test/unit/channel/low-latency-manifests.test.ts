@@ -6,7 +6,7 @@ import { indexOf, type Presentation } from '../../../src/package/model.ts';
 import { lowLatencyWorld } from '../../fakes/low-latency.ts';
 
 const world = lowLatencyWorld(makeGrid({ num: 30, den: 1 }, 2), ['v1', 'a1'], 60_000);
-const SETTINGS = { channel: 'match', windowMs: 120_000, publishMarginMs: 300, targetLatencyMs: 3000 };
+const SETTINGS = { channel: 'match', windowMs: 120_000, listedMs: 60_000, publishMarginMs: 300, targetLatencyMs: 3000 };
 const MEDIA: TextName = { kind: 'hls-media', track: 'v1' };
 const DVR: TextName = { kind: 'hls-dvr-media', track: 'v1' };
 const DELTA = { isDelta: true };

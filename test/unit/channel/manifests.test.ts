@@ -37,7 +37,13 @@ function opened(windowMs = 120_000) {
     backfillMs: windowMs,
   });
   timeline.open(planOf(grid), NOW);
-  const manifests = new Manifests({ channel: 'match', windowMs, publishMarginMs: 1000, targetLatencyMs: 4000 });
+  const manifests = new Manifests({
+    channel: 'match',
+    windowMs,
+    listedMs: 60_000,
+    publishMarginMs: 1000,
+    targetLatencyMs: 4000,
+  });
   const text = (name: TextName) => manifests.text(name, timeline.presentation());
   return { timeline, manifests, text };
 }

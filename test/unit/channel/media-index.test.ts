@@ -45,7 +45,13 @@ function world(windowMs = SETTINGS.windowMs) {
   const timeline = new Timeline({ ...SETTINGS, windowMs });
   const store = openMemoryStore();
   const index = new MediaIndex(timeline, store);
-  const manifests = new Manifests({ channel: 'm', windowMs, publishMarginMs: 1000, targetLatencyMs: 4000 });
+  const manifests = new Manifests({
+    channel: 'm',
+    windowMs,
+    listedMs: 60_000,
+    publishMarginMs: 1000,
+    targetLatencyMs: 4000,
+  });
   const act = (events: readonly TimelineEvent[]) => {
     for (const event of events) {
       if (event.kind === 'period') {

@@ -38,7 +38,14 @@ function returned(segments: number, { kept = ['v2', 'a1'], windowMs = 60_000, pu
   play('less', kept, 2);
   play('all', ALL, segments);
   const manifests = new Manifests({
-    ...{ channel: 'match', windowMs, publishMarginMs: 1000, targetLatencyMs: 4000, hasParts: publishesParts },
+    ...{
+      channel: 'match',
+      listedMs: 60_000,
+      windowMs,
+      publishMarginMs: 1000,
+      targetLatencyMs: 4000,
+      hasParts: publishesParts,
+    },
   });
   const text = (name: Parameters<Manifests['text']>[0]) => manifests.text(name, timeline.presentation());
   return { timeline, text, nowMs };

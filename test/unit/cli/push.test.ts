@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readArguments } from '../../../src/cli/arguments.ts';
+import { matchPicture } from '../../../src/cli/match-picture.ts';
 import { exitReason } from '../../../src/cli/publisher.ts';
-import { progressLine, pushCommand, pushPicture, pushTarget } from '../../../src/cli/push.ts';
+import { progressLine, pushCommand, pushTarget } from '../../../src/cli/push.ts';
 import { filePush, matchPush, readFileStreams, shownUrl } from '../../../src/cli/push-command.ts';
 import { fakeDoors } from '../../fakes/control-doors.ts';
 
@@ -38,7 +39,7 @@ describe('push', () => {
   test.each([[['--size', '1280']], [['--size', '1280x720; rm']], [['--fps', '23']]])(
     'refuses the picture %j',
     (argv) => {
-      expect(() => pushPicture(args(...argv))).toThrow(expect.objectContaining({ code: 'USAGE' }));
+      expect(() => matchPicture(args(...argv), 'push')).toThrow(expect.objectContaining({ code: 'USAGE' }));
     },
   );
 
@@ -77,8 +78,11 @@ describe('push', () => {
 
   test('tells how far it is', () => {
     const progress = { frame: 150, fps: 30, speed: 1.004, outTimeMs: 5033, dropped: 0, duplicated: 0 };
-    expect(progressLine(progress)).toBe('5 s pushed, 150 frames, 30 fps, speed 1.00');
-    expect(progressLine({ ...progress, speed: undefined, outTimeMs: undefined })).toBe('150 frames, 30 fps');
+    expect(progressLine(progress)).toBe('5 s sent, 30 fps, speed 1.00');
+    expect(progressLine({ ...progress, bitrateBps: 2_860_000 }, 2)).toBe(
+      '5 s sent, 2.86 Mbit/s, 30 fps, speed 1.00, 2 reconnects',
+    );
+    expect(progressLine({ ...progress, speed: undefined, outTimeMs: undefined })).toBe('150 frames sent, 30 fps');
   });
 
   test.each([

@@ -23,6 +23,9 @@ describe('the command line', () => {
     ['push', ['push']],
     ['check', ['check']],
     ['swarm', ['swarm']],
+    ['plan', ['plan']],
+    ['ladder', ['ladder']],
+    ['doctor', ['doctor']],
   ])('has a help text for %s, no wider than 80 columns', async (name, argv) => {
     const { code, out } = await run(...argv, '--help');
     expect(code).toBe(0);
@@ -47,7 +50,7 @@ describe('the command line', () => {
     [['demo', 'extra'], "USAGE: Unexpected argument 'extra'. Try: pitchside demo --help"],
     [
       ['check', 'not a url'],
-      'USAGE: the argument has to be the http or https address of a playlist or an MPD. Try: pitchside check --help',
+      "USAGE: 'not a url' is no http or https address, and there is no such file. Try: pitchside check --help",
     ],
     [
       ['check', 'http://a/b', '--seconds', '0'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { trackFactsOf } from '../../../src/channel/track-facts.ts';
 import { conformPlan } from '../../../src/transcode/plan.ts';
+import { trackFactsOf } from '../../../src/transcode/track-facts.ts';
 import { gridOf, ladderOf, planOf, rate, rung, sourceOf } from '../../fakes/transcode-plan.ts';
 
 const SOURCE = sourceOf(1920, 1080, rate(30));
