@@ -7,14 +7,10 @@ import type { Timeline } from '../package/timeline.ts';
 import type { WindowStore } from '../window/model.ts';
 import type { MediaAnswer, MediaName } from './view.ts';
 
-/** Periods that have left the window are remembered, so that their URLs answer 410 and not 404, up to this many in all. */
-const REMEMBERED_PERIODS = 32;
-
 export class MediaIndex {
   readonly #timeline: Timeline;
   readonly #store: WindowStore;
   readonly #hasParts: boolean;
-  readonly #periods: Period[] = [];
 
   /** hasParts: parts are published before their Segment is whole. */
   constructor(timeline: Timeline, store: WindowStore, hasParts = false) {
@@ -23,30 +19,15 @@ export class MediaIndex {
     this.#hasParts = hasParts;
   }
 
-  /** Nobody has been shown any of it. */
-  forgetAll(): void {
-    this.#periods.length = 0;
-  }
-
-  remember(period: Period): void {
-    this.#periods.push(period);
-    while (this.#periods.length > REMEMBERED_PERIODS && this.#hasOldestLeft()) this.#periods.shift();
-  }
-
-  #hasOldestLeft(): boolean {
-    const [oldest, second] = this.#periods;
-    return second !== undefined && this.#timeline.find(second.startNumber - 1)?.period !== oldest;
-  }
-
   /** True for a Track of an earlier Period that the lists do not have; one that is on its way back is listed with its first whole Segment. */
   wasWithdrawn(track: string): boolean {
     const current = this.#timeline.presentation().segments.at(-1)?.period ?? this.#timeline.period;
     if (current === undefined || current.tracks.some(({ id }) => id === track)) return false;
-    return this.#periods.some((period) => period.tracks.some(({ id }) => id === track));
+    return this.#timeline.periods.some((period) => period.tracks.some(({ id }) => id === track));
   }
 
   answer(name: MediaName): MediaAnswer {
-    const ofTrack = this.#periods.filter(
+    const ofTrack = this.#timeline.periods.filter(
       (period) => period.gen === name.gen && period.tracks.some(({ id }) => id === name.track),
     );
     if (ofTrack.length === 0) return { kind: 'unknown' };

@@ -65,7 +65,6 @@ export class OnAir {
     this.#hasParts = LATENCY_TIMING[settings.latency].publishesParts;
     this.#index = new MediaIndex(this.timeline, store, this.#hasParts);
     this.#publication = new Publication(parts, {
-      onPeriod: (period) => this.#index.remember(period),
       onPart: ({ track, gen, number, part }) => this.#notePart(track, gen, number, part.part),
       onSegment: (track, gen, number) => this.#noteSegment(track, gen, number),
       onCommitted: (segment) => this.#committed(segment),
@@ -176,7 +175,6 @@ export class OnAir {
 
   #forgetWindow(nowMs: number): void {
     this.#carryOut(this.timeline.restart(), nowMs);
-    this.#index.forgetAll();
     // What is being handed out can't be finished.
     this.#ready.tell('all');
   }

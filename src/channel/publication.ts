@@ -11,7 +11,6 @@ import { observeStages } from './stages.ts';
 type PublishedPart = TimelineEvent & { kind: 'part' };
 
 export interface PublicationListener {
-  onPeriod(period: Period): void;
   onPart(part: PublishedPart): void;
   onSegment(track: string, gen: string, number: number): void;
   onCommitted(segment: CommittedSegment): void;
@@ -52,6 +51,11 @@ export class Publication {
           store.forgetGeneration(event.gen);
           journal.retire(event.gen);
           break;
+        case 'opened':
+        case 'restarted':
+        case 'ended':
+        case 'abandoned':
+          break;
       }
     }
     if (events.length > 0) metrics.windowBytes.set({ channel: settings.id }, store.bytes);
@@ -66,7 +70,6 @@ export class Publication {
     metrics.periods.inc({ channel: settings.id });
     const tracks = period.tracks.map(({ id }) => id);
     log.info({ period: period.id, number: period.startNumber, tracks }, 'period begun');
-    this.#listener.onPeriod(period);
   }
 
   #storePart(event: PublishedPart, nowMs: number): void {

@@ -3,7 +3,7 @@
  * It never reads a clock. Invariant: what is promised to players is made while their request for it may still be held.
  */
 import type { ChannelSettings, Latency } from '../config/model.ts';
-import type { TimelineSettings } from '../package/timeline.ts';
+import type { TimelineSettings } from '../package/timeline-settings.ts';
 import type { ManifestSettings } from './manifests.ts';
 
 interface LatencyTiming {
