@@ -125,6 +125,7 @@ const SHAPES: Readonly<Record<TimelineEntry['kind'], Shape>> = {
     isSpent: flag,
     ordinal: count,
     restarts: count,
+    abandoned: count,
     hasBeenLive: flag,
   },
   'resumed-to': { isEnded: flag, changedMs: time, mpdChangedMs: time },

@@ -56,6 +56,7 @@ export type TimelineEntry =
       readonly isSpent: boolean;
       readonly ordinal: number;
       readonly restarts: number;
+      readonly abandoned: number;
       readonly hasBeenLive: boolean;
     }
   /** Closes what `resumed` began. */

@@ -48,6 +48,7 @@ class Replay {
   #isSpent = false;
   #ordinal = 0;
   #restarts = 0;
+  #abandoned = 0;
   #hasBeenLive = false;
   #isEnded = false;
   #changedMs = 0;
@@ -83,6 +84,8 @@ class Replay {
       case 'abandoned':
         this.#begun.delete(`${entry.gen}/${entry.number}`);
         this.#isSpent = true;
+        this.#abandoned += 1;
+        this.#before = undefined;
         this.#changedMs = entry.atMs;
         return undefined;
       case 'opened':
@@ -97,6 +100,7 @@ class Replay {
   #takeWhole(entry: TimelineEntry & { readonly kind: 'opened' | 'restarted' | 'resumed' | 'resumed-to' }): void {
     switch (entry.kind) {
       case 'opened':
+        this.#dropEmptyPeriod();
         this.#clear();
         this.#retired = entry.retired;
         break;
@@ -111,11 +115,12 @@ class Replay {
         this.#clear();
         this.#periods = entry.periods.map(periodOfEntry);
         this.#period = this.#periods.find(({ gen }) => gen === entry.gen);
-        const { retired, isSpent, ordinal, restarts, hasBeenLive } = entry;
+        const { retired, isSpent, ordinal, restarts, abandoned, hasBeenLive } = entry;
         this.#retired = retired;
         this.#isSpent = isSpent;
         this.#ordinal = ordinal;
         this.#restarts = restarts;
+        this.#abandoned = abandoned;
         this.#hasBeenLive = hasBeenLive;
         break;
       }
@@ -222,6 +227,7 @@ class Replay {
       isSpent: this.#isSpent,
       ordinal: this.#ordinal,
       restarts: this.#restarts,
+      abandoned: this.#abandoned,
       hasBeenLive: this.#hasBeenLive,
       isEnded: this.#isEnded,
       changedMs: this.#changedMs,
@@ -251,11 +257,12 @@ export function compacted(entries: readonly TimelineEntry[]): readonly TimelineE
 }
 
 function snapshotEntries(snapshot: TimelineSnapshot): TimelineEntry[] {
-  const { period, periods, retired, isSpent, ordinal, restarts, hasBeenLive } = snapshot;
+  const { period, retired, isSpent, ordinal, restarts, abandoned, hasBeenLive } = snapshot;
   const gen = period?.gen ?? null;
+  const periods = snapshot.periods.map(periodEntry);
   const { isEnded, changedMs, mpdChangedMs } = snapshot;
   return [
-    { kind: 'resumed', periods: periods.map(periodEntry), gen, retired, isSpent, ordinal, restarts, hasBeenLive },
+    { kind: 'resumed', periods, gen, retired, isSpent, ordinal, restarts, abandoned, hasBeenLive },
     ...snapshot.segments.flatMap(committedEntries),
     { kind: 'resumed-to', isEnded, changedMs, mpdChangedMs },
   ];

@@ -36,6 +36,8 @@ export interface TimelineSnapshot {
   readonly isSpent: boolean;
   readonly ordinal: number;
   readonly restarts: number;
+  /** Segments that were begun and never finished. */
+  readonly abandoned: number;
   readonly hasBeenLive: boolean;
   readonly isEnded: boolean;
   /** UTC ms. */

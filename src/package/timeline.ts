@@ -40,6 +40,8 @@ export class Timeline {
   #half: UnfinishedSegment | undefined;
   /** The next number may not have the Period's GEN: it was begun under it and can't be finished. */
   #isSpent = false;
+  /** Times that this happened; so that the next GEN is another one, whatever its ordinal. */
+  #abandoned = 0;
   /** A Segment of a former life is not waited for any longer than this. */
   #giveUpMs = Number.NEGATIVE_INFINITY;
   readonly #runs = new JoinedRuns();
@@ -66,6 +68,7 @@ export class Timeline {
     this.#isSpent = snapshot.isSpent;
     this.#ordinal = snapshot.ordinal;
     this.#restarts = snapshot.restarts;
+    this.#abandoned = snapshot.abandoned;
     this.#hasBeenLive = snapshot.hasBeenLive;
     this.#isEnded = snapshot.isEnded;
     this.#changedMs = snapshot.changedMs;
@@ -287,6 +290,7 @@ export class Timeline {
     this.#edge = undefined;
     this.#half = undefined;
     this.#isSpent = true;
+    this.#abandoned += 1;
     this.#changed(nowMs);
     return { kind: 'abandoned', gen: period?.gen ?? '', number };
   }
@@ -350,11 +354,14 @@ export class Timeline {
   }
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
+    const isSpent = this.#isSpent;
     // Of a GEN that is spent it is not known what players were given.
-    const tail = this.#isSpent ? [] : tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
+    const tail = isSpent ? [] : tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
     this.#isSpent = false;
-    this.#ordinal += 1;
-    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
+    // A Period without a whole Segment left no EXT-X-DISCONTINUITY that could be counted: this one is in its place.
+    if (!isSpent || this.#kept.newest?.period === this.#period) this.#ordinal += 1;
+    const spent = this.#abandoned > 0 ? `~${this.#abandoned}` : '';
+    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts) + spent;
     const start = { number: startNumber, index: startIndex, atMs: nowMs };
     this.#period = periodOf(plan, this.#ordinal, incarnation, start);
     this.#mpdChangedMs = nowMs;

@@ -141,7 +141,7 @@ function play(settings: TimelineSettings, acts: readonly Act[], look: (life: Jou
         current = undefined;
         slate = it.slate;
         slateAtMs = nowMs + 2000;
-        life.kill(events, { atMs, afterWrites: it.afterWrites, nowMs }, it.slate === 'there' ? PLANS : []);
+        life.kill(events, { atMs, afterWrites: it.afterWrites, nowMs }, it.slate === 'there' ? PLANS.toReversed() : []);
         break;
       }
     }
