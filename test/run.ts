@@ -69,6 +69,7 @@ async function main(): Promise<number> {
     console.error(`test: ${programs.says}`);
     return 2;
   }
+  if (values.long) Object.assign(programs.environment, { TEST_MATRIX: 'all' });
   const projects = ['unit', 'contract', 'e2e', 'alone', 'browser', ...(values.long ? ['long'] : [])];
   const folder = mkdtempSync(path.join(tmpdir(), 'pitchside-test-'));
   const outcomes: ProjectOutcome[] = [];

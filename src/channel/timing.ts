@@ -21,7 +21,7 @@ interface LatencyTiming {
   /** While tags come in. An encoder is replaced within it; a held DASH request waits for margin and a Segment. */
   readonly patienceMs: number;
   readonly silenceMs: number;
-  /** What DASH players aim at, behind the promised edge. normal: a Segment to play, and one on its way. */
+  /** What DASH players aim at, behind the promised edge. normal: a Segment to play, and most of one on its way. */
   readonly targetLatencyMs: (segmentMs: number) => number;
 }
 
@@ -33,7 +33,7 @@ export const LATENCY_TIMING: Readonly<Record<Latency, LatencyTiming>> = {
     fillDelayMs: 800,
     patienceMs: 2000,
     silenceMs: 700,
-    targetLatencyMs: (segmentMs) => 2 * segmentMs,
+    targetLatencyMs: (segmentMs) => 1.75 * segmentMs,
   },
   low: {
     partMs: 400,

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { VIDEO } from '../fakes/rtmp-client.ts';
 import { channelsYaml, lookAt, makeClip, PLAIN_VIDEO, pushTags } from '../rig/feeds.ts';
 import { type FlvTag, isHeader, isKeyframe } from '../rig/flv-file.ts';
+import { rowsOf } from '../rig/matrix.ts';
 import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 import { viewerOf } from './service-client.ts';
 
@@ -51,7 +52,7 @@ async function killEncoder(channel: string): Promise<void> {
   await sleep(1000);
 }
 
-const CASES: readonly Case[] = [
+const MATRIX: readonly Case[] = [
   { what: 'B-frames', clip: () => makeClip(folder, 'b', { video: x264(60, 'bframes=3:b-adapt=0') }) },
   {
     what: 'B-frames with negative composition times',
@@ -124,6 +125,18 @@ const CASES: readonly Case[] = [
     source: '180x320',
   },
 ];
+
+const CASES = rowsOf(MATRIX, ({ what }) => what, [
+  'B-frames with negative composition times',
+  'open GOPs, and an encoder that dies',
+  'a keyframe every 8.3 s',
+  'a variable rate, as phones have it',
+  'stamps that jitter by 12 ms',
+  '4:4:4 at 321x179',
+  '4:2:2 with 10 bits',
+  'a start in mid-GOP',
+  'another size in mid-stream',
+]);
 
 function yuv(format: string): string[] {
   return ['-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '60', '-pix_fmt', format];

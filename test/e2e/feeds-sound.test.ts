@@ -8,6 +8,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { AUDIO, VIDEO } from '../fakes/rtmp-client.ts';
 import { channelsYaml, lookAt, makeClip, pushTags } from '../rig/feeds.ts';
 import { type FlvTag, isHeader, isKeyframe } from '../rig/flv-file.ts';
+import { rowsOf } from '../rig/matrix.ts';
 import { KEY, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
 import { viewerOf } from './service-client.ts';
 
@@ -49,7 +50,7 @@ const without = (tags: readonly FlvTag[], type: number, untilMs: number, withHea
   return all.toSorted((a, b) => a.stamp - b.stamp);
 };
 
-const CASES: readonly Case[] = [
+const MATRIX: readonly Case[] = [
   { what: '44.1 kHz', clip: sound('a441', ['-c:a', 'aac', '-ar', '44100']), source: '44100 Hz' },
   { what: 'one channel', clip: sound('mono', ['-c:a', 'aac', '-ac', '1']), source: '48000 Hz x 1' },
   { what: 'HE-AAC', clip: heAac, source: 'aac' },
@@ -64,6 +65,15 @@ const CASES: readonly Case[] = [
     clip: async () => without(await plain(), AUDIO, 5000, true),
   },
 ];
+
+const CASES = rowsOf(MATRIX, ({ what }) => what, [
+  '44.1 kHz',
+  'HE-AAC',
+  'MP3',
+  'no sound',
+  'sound 4 s before the picture and its header',
+  'sound that starts 5 s late, with its header',
+]);
 
 let service: TestService;
 const clips = new Map<string, readonly FlvTag[]>();

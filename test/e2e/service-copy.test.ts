@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { rowsOf } from '../rig/matrix.ts';
 import { ROOT, startTestService, type TestService, waitFor, waitLive } from '../rig/service.ts';
 
 const LADDER = resolve(ROOT, 'test/fixtures/ladders/copy.yaml');
@@ -14,7 +15,7 @@ const KEY = 'copy-test-key-';
 const NO_B = ['-tune', 'zerolatency'];
 const WITH_B = ['-bf', '3', '-flags', '+cgop'];
 
-const FEEDS = [
+const MATRIX = [
   { channel: 'r25', rate: '25', gopFrames: 50, encoder: NO_B, segmentMs: 2000 },
   { channel: 'r25-b', rate: '25', gopFrames: 25, encoder: WITH_B, segmentMs: 2000 },
   { channel: 'r30n', rate: '30000/1001', gopFrames: 30, encoder: NO_B, segmentMs: 2002 },
@@ -22,6 +23,7 @@ const FEEDS = [
   { channel: 'r50', rate: '50', gopFrames: 100, encoder: NO_B, segmentMs: 2000 },
   { channel: 'r50-b', rate: '50', gopFrames: 25, encoder: WITH_B, segmentMs: 2000 },
 ];
+const FEEDS = rowsOf(MATRIX, ({ channel }) => channel, ['r25-b', 'r30n', 'r50']);
 const BAD = ['gop', 'irregular', 'open'];
 const TROUBLED = 'troubled';
 

@@ -1,4 +1,4 @@
-/** Every frame rate end to end: real pushes, one service, HLS and DASH read by the strict checker. */
+/** The frame rates end to end: real pushes, one service, HLS and DASH read by the strict checker. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -7,9 +7,15 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { rowsOf } from '../rig/matrix.ts';
 import { ROOT, startTestService, type TestService, waitLive } from '../rig/service.ts';
 
-const RATES = ['24000/1001', '24', '25', '30000/1001', '30', '50', '60000/1001', '60'];
+const RATES = rowsOf(['24000/1001', '24', '25', '30000/1001', '30', '50', '60000/1001', '60'], (rate) => rate, [
+  '24000/1001',
+  '25',
+  '50',
+  '60000/1001',
+]);
 const LADDER = resolve(ROOT, 'test/fixtures/ladders/tiny.yaml');
 const KEY = 'rates-test-key-';
 

@@ -2,10 +2,10 @@
  * `npm run bench:latency`: glass to glass, by a clock that is read from the picture in a real browser. Nothing is asserted.
  *
  *   npm run bench:latency -- [--latency normal,low,ultra] [--only TEXT,TEXT] [--seconds 40 | --minutes 10] [--jitter 300]
- *                            [--viewers 20] [--settle 15] [--json FILE]
+ *                            [--viewers 20] [--settle 15] [--together] [--json FILE]
  *
  * --only: plays whose names (`low/varnish/page-hls`) contain one of these. --settle: seconds after the first picture that do not count
- * for p50 and p95. --jitter: each tag of the publisher is up to so many ms late, in order.
+ * for p50 and p95. --together: all players of a route at once. --jitter: each tag of the publisher is up to so many ms late, in order.
  *
  * The clip (360p30 with the clock strip, encoded once) is pushed in real time to the service and to nginx-rtmp. An age is from the
  * instant a frame was due at the publisher to the instant its picture is on the screen (requestVideoFrameCallback). The columns:
@@ -57,6 +57,7 @@ function readOptions(): Options {
       viewers: text,
       settle: text,
       json: text,
+      together: { type: 'boolean', default: false },
     },
   });
   const number = (name: 'seconds' | 'minutes' | 'jitter' | 'viewers' | 'settle', usual: number): number => {
@@ -75,6 +76,7 @@ function readOptions(): Options {
     settleMs: number('settle', 15) * 1000,
     jitterMs: number('jitter', 0),
     viewers: number('viewers', 20),
+    isTogether: values.together,
   };
   if (effort.settleMs >= watchMs) throw new Error('--settle must be shorter than a play');
   return {

@@ -20,6 +20,8 @@ export interface Effort {
   readonly settleMs: number;
   readonly jitterMs: number;
   readonly viewers: number;
+  /** All plays of a route at once, each in a window of its own: minutes are spared, and the machine has more to do. */
+  readonly isTogether: boolean;
 }
 
 export interface Material {
@@ -176,17 +178,20 @@ interface Programme {
   readonly said: (result: PlayResult) => void;
 }
 
-async function playAll(stage: Stage, { latency, plays, effort, theatre, said }: Programme): Promise<SessionResult> {
+async function playAll(
+  stage: Stage,
+  { latency, plays: wanted, effort, theatre, said }: Programme,
+): Promise<SessionResult> {
   const results: PlayResult[] = [];
   const failed: { play: Play; why: string }[] = [];
   const reports: Partial<Record<Route, ViewerReport>> = {};
-  for (const route of new Set(plays.map((play) => play.route))) {
-    const ofRoute = plays.filter((play) => play.route === route);
+  for (const route of new Set(wanted.map((play) => play.route))) {
+    const ofRoute = wanted.filter((play) => play.route === route);
     const origin = stage.edges[route]?.url ?? `http://127.0.0.1:${stage.service.ports.http}`;
     const isOurs = route === 'direct' || stage.edges[route] !== undefined;
     const count = route === 'direct' ? 1 : effort.viewers;
     const viewers = isOurs && count > 0 ? startViewers(`${origin}/live/${CHANNEL}/master.m3u8`, count) : undefined;
-    for (const play of ofRoute) {
+    const one = async (play: Play): Promise<void> => {
       try {
         const result = await watch(theatre, play, urlOf(play, stage), stage.pusher.feed, effort);
         results.push(result);
@@ -194,6 +199,9 @@ async function playAll(stage: Stage, { latency, plays, effort, theatre, said }: 
       } catch (error) {
         failed.push({ play, why: error instanceof Error ? error.message : String(error) });
       }
+    };
+    for (const plays of effort.isTogether ? [ofRoute] : ofRoute.map((play) => [play])) {
+      await Promise.all(plays.map(one));
       if (stage.pusher.hasEnded) throw new Error(`the pusher ended: ${stage.pusher.said().slice(-1000)}`);
       if (stage.service.hasEnded) throw new Error(`the service ended: ${stage.service.said().slice(-1000)}`);
     }
