@@ -13,7 +13,8 @@ import { type AssembledSegment, type CommittedSegment, indexOf, type Period, typ
 import { gapMedia, type NumberMedia, restOf, runMedia } from './number-media.ts';
 import { OpenEdge } from './open-edge.ts';
 import { Patience } from './patience.ts';
-import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan, periodOf } from './period-plan.ts';
+import { PeriodCounter } from './period-counter.ts';
+import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
 import type { Resumed } from './resume.ts';
 import { forgetBelow, hasFirstParts, isWholeAt, mayBring, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
@@ -29,7 +30,6 @@ const AWAIT_FILLER_MS = 10_000;
 
 export class Timeline {
   readonly #settings: TimelineSettings;
-  #restarts = 0;
   #period: Period | undefined;
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
   #filler: Filler | undefined;
@@ -38,17 +38,13 @@ export class Timeline {
   #edge: OpenEdge | undefined;
   /** A Segment that is published whole, of which a former life had stored some Tracks. */
   #half: UnfinishedSegment | undefined;
-  /** The next number may not have the Period's GEN: it was begun under it and can't be finished. */
-  #isSpent = false;
-  /** Times that this happened; so that the next GEN is another one, whatever its ordinal. */
-  #abandoned = 0;
   /** A Segment of a former life is not waited for any longer than this. */
   #giveUpMs = Number.NEGATIVE_INFINITY;
   readonly #runs = new JoinedRuns();
-  #ordinal = 0;
+  readonly #counter: PeriodCounter;
   readonly #patience: Patience;
   #isEnded = false;
-  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
+  /** Before that there are no gaps: a player could not start. */
   #hasBeenLive = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
@@ -57,6 +53,7 @@ export class Timeline {
   /** `resumed`: it goes on from there; until a slate is there (setSlate) nothing that is overdue is filled. */
   constructor(settings: TimelineSettings, resumed?: Resumed) {
     this.#settings = settings;
+    this.#counter = new PeriodCounter(settings.incarnation, resumed?.snapshot);
     this.#patience = new Patience(settings);
     this.#kept = new KeptSegments(settings, resumed?.snapshot);
     if (resumed !== undefined) this.#resume(resumed);
@@ -65,10 +62,6 @@ export class Timeline {
   #resume({ snapshot, bytesOf, atMs }: Resumed): void {
     const { unfinished } = snapshot;
     this.#period = snapshot.period;
-    this.#isSpent = snapshot.isSpent;
-    this.#ordinal = snapshot.ordinal;
-    this.#restarts = snapshot.restarts;
-    this.#abandoned = snapshot.abandoned;
     this.#hasBeenLive = snapshot.hasBeenLive;
     this.#isEnded = snapshot.isEnded;
     this.#changedMs = snapshot.changedMs;
@@ -88,6 +81,11 @@ export class Timeline {
   /** Nothing that is kept would be in a list any more: the service was away for the whole window. */
   isOver(nowMs: number): boolean {
     return this.edgeMs !== undefined && this.edgeMs <= nowMs - this.#settings.windowMs;
+  }
+
+  /** Media of a publisher is or was in this presentation. */
+  get hasBeenLive(): boolean {
+    return this.#hasBeenLive;
   }
 
   get period(): Period | undefined {
@@ -164,11 +162,10 @@ export class Timeline {
 
   /**
    * Forgets everything that is on air, runs excepted; open() follows. Only for what nobody has been shown: its numbers
-   * are given again, under another GEN.
+   * are given again, under another GEN, and from now on under this incarnation.
    */
-  restart(): TimelineEvent[] {
-    this.#restarts += 1;
-    this.#ordinal = 0;
+  restart(incarnation = this.#counter.incarnation): TimelineEvent[] {
+    this.#counter.restart(incarnation);
     this.#reset();
     return [...this.#kept.clear(), { kind: 'restarted' }];
   }
@@ -178,7 +175,7 @@ export class Timeline {
     this.#filler = undefined;
     this.#edge = undefined;
     this.#half = undefined;
-    this.#isSpent = false;
+    this.#counter.reset();
     this.#isEnded = false;
     this.#hasBeenLive = false;
     this.#presentation = undefined;
@@ -289,15 +286,14 @@ export class Timeline {
     const { period, number } = this.#edge ?? this.#half ?? { period: this.#period, number: this.nextNumber ?? 0 };
     this.#edge = undefined;
     this.#half = undefined;
-    this.#isSpent = true;
-    this.#abandoned += 1;
+    this.#counter.abandon();
     this.#changed(nowMs);
     return { kind: 'abandoned', gen: period?.gen ?? '', number };
   }
 
   /** Nothing has to be declared when this plan goes on after the Period. */
   #continues(period: Period, plan: PeriodPlan): boolean {
-    return !this.#isSpent && isSamePeriod(period, plan);
+    return !this.#counter.isSpent && isSamePeriod(period, plan);
   }
 
   #stepFrom(run: RunSource, plan: PeriodPlan, period: Period, nowMs: number): TimelineEvent[] {
@@ -339,9 +335,10 @@ export class Timeline {
   /** What is overdue at `untilMs` becomes slate. */
   #publish(edge: OpenEdge, untilMs: number, nowMs: number): TimelineEvent[] {
     const events = edge.publish(this.#runs.all, this.#runs.expected, untilMs, this.#patience.overdueMs);
-    if (events.length === 0) return [];
-    this.#changed(nowMs);
     const records = edge.whole();
+    // All may have been published in a former life.
+    if (events.length === 0 && records === undefined) return [];
+    this.#changed(nowMs);
     if (records === undefined) return events;
     this.#edge = undefined;
     return this.#commit(edge.period, edge.number, { events, records }, nowMs);
@@ -354,16 +351,11 @@ export class Timeline {
   }
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
-    const isSpent = this.#isSpent;
     // Of a GEN that is spent it is not known what players were given.
-    const tail = isSpent ? [] : tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
-    this.#isSpent = false;
-    // A Period without a whole Segment left no EXT-X-DISCONTINUITY that could be counted: this one is in its place.
-    if (!isSpent || this.#kept.newest?.period === this.#period) this.#ordinal += 1;
-    const spent = this.#abandoned > 0 ? `~${this.#abandoned}` : '';
-    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts) + spent;
+    const before = this.#counter.isSpent ? undefined : this.#period;
+    const tail = tailOf(before, this.#filler, startNumber, this.#settings.tailMs);
     const start = { number: startNumber, index: startIndex, atMs: nowMs };
-    this.#period = periodOf(plan, this.#ordinal, incarnation, start);
+    this.#period = this.#counter.next(plan, start, this.#kept.newest?.period === this.#period);
     this.#mpdChangedMs = nowMs;
     this.#filler = fillerOf(plan);
     this.#kept.begin(this.#period);
@@ -384,7 +376,9 @@ export class Timeline {
   #commitGap(before: Period, nowMs: number): TimelineEvent[] {
     const number = this.nextNumber ?? before.startNumber;
     const slate = this.#filler?.slate;
-    const begun = this.#isSpent ? this.#begin({ ...before, slate }, number, indexOf(before, number), nowMs) : [];
+    const begun = this.#counter.isSpent
+      ? this.#begin({ ...before, slate }, number, indexOf(before, number), nowMs)
+      : [];
     const period = this.#period ?? before;
     return [...begun, ...this.#commit(period, number, gapMedia(period, number), nowMs)];
   }

@@ -2,7 +2,9 @@
  * A Channel with everything around it in the test's hand: clock, log, journal, store, receiver and encoders.
  * The test file itself replaces ffmpeg-process.ts and slate-picture.ts (vi.mock is read by file).
  */
-import { Channel } from '../../src/channel/channel.ts';
+import { Channel, type ChannelParts } from '../../src/channel/channel.ts';
+import { type ChannelEntry, readFormerLife } from '../../src/channel/former-life.ts';
+import type { SlateShelf } from '../../src/channel/slate-shelf.ts';
 import type { ChannelSettings, Ladder } from '../../src/config/model.ts';
 import { type Grid, makeGrid } from '../../src/package/grid.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
@@ -26,7 +28,9 @@ export const settled = () => new Promise<void>((resolve) => setImmediate(resolve
 export interface WorldOptions {
   readonly ladder?: Ladder;
   readonly settings?: Partial<ChannelSettings>;
-  readonly journal?: Journal;
+  readonly journal?: Journal<ChannelEntry>;
+  readonly former?: Partial<ChannelParts['former']>;
+  readonly slates?: SlateShelf;
 }
 
 export class ChannelWorld {
@@ -35,7 +39,7 @@ export class ChannelWorld {
   readonly receiver = new MemoryReceiver();
   readonly store = openMemoryStore();
   readonly metrics = openMetrics();
-  readonly journal: Journal;
+  readonly journal: Journal<ChannelEntry>;
   readonly channel: Channel;
   /** Keys that the Channel woke. */
   readonly woken: string[] = [];
@@ -46,7 +50,9 @@ export class ChannelWorld {
     this.journal = options.journal ?? openMemoryJournal('i1');
     const { clock, log, receiver, store, metrics, journal } = this;
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
-    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', store, journal, clock, log, metrics });
+    const former = { ...readFormerLife([]), isContinued: false, ...options.former };
+    const window = { store, journal, former, slates: options.slates };
+    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', clock, log, metrics, ...window });
     this.channel.onReady((key) => this.woken.push(key));
   }
 
