@@ -47,7 +47,7 @@ export async function openWindows({ settings, log, clock, metrics }: WindowsOpti
     const window = await openWindow<ChannelEntry>({
       folder: folder === undefined ? undefined : join(folder, channel.id),
       channel: channel.id,
-      maxBytes: 16e9,
+      maxBytes: channel.windowBytes,
       log: log.child({ channel: channel.id }),
       clock,
       metrics,

@@ -29,6 +29,7 @@ export class KeptSegments {
   /** Generations that ended before the current window was begun. */
   #retired: readonly RetiredGeneration[];
   #periods: readonly Period[];
+  #heldFrom = 0;
 
   constructor(keeping: Keeping, from?: Pick<TimelineSnapshot, 'segments' | 'retired' | 'periods'>) {
     this.#keeping = keeping;
@@ -50,6 +51,11 @@ export class KeptSegments {
     return this.#segments.at(-1);
   }
 
+  /** Those below this number are not to be had any more; the newest always is. */
+  forgetBelow(number: number): void {
+    this.#heldFrom = Math.max(this.#heldFrom, Math.min(number, this.newest?.number ?? 0));
+  }
+
   push(segment: CommittedSegment): void {
     this.#segments.push(segment);
   }
@@ -62,7 +68,8 @@ export class KeptSegments {
 
   listed(): readonly CommittedSegment[] {
     const edgeMs = this.newest?.endMs ?? 0;
-    return this.#segments.filter((segment) => segment.endMs > edgeMs - this.#keeping.windowMs);
+    const fromMs = edgeMs - this.#keeping.windowMs;
+    return this.#segments.filter(({ endMs, number }) => endMs > fromMs && number >= this.#heldFrom);
   }
 
   /** What there is leaves the lists at once, and stays fetchable for the window and the retention. */
@@ -86,7 +93,7 @@ export class KeptSegments {
   evict(nowMs: number): TimelineEvent[] {
     const { windowMs, retentionMs } = this.#keeping;
     const keepFromMs = (this.newest?.endMs ?? 0) - windowMs - retentionMs;
-    const kept = this.#segments.findIndex((segment) => segment.endMs > keepFromMs);
+    const kept = this.#segments.findIndex(({ endMs, number }) => endMs > keepFromMs && number >= this.#heldFrom);
     const removed = kept <= 0 ? [] : this.#segments.splice(0, kept);
     const events = [...new Set(removed.map((segment) => segment.period.gen))].map((gen): TimelineEvent => {
       const oldestOfGen = this.#segments.find((segment) => segment.period.gen === gen);

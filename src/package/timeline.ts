@@ -219,6 +219,14 @@ export class Timeline {
     return events;
   }
 
+  /** Numbers below this one are not to be had any more: no list shows them. */
+  forgetBelow(number: number, nowMs: number): TimelineEvent[] {
+    this.#kept.forgetBelow(number);
+    this.#presentation = undefined;
+    this.#changedMs = nowMs;
+    return this.#kept.evict(nowMs);
+  }
+
   get isEnded(): boolean {
     return this.#isEnded;
   }

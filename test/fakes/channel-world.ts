@@ -51,7 +51,8 @@ export class ChannelWorld {
     const { clock, log, receiver, store, metrics, journal } = this;
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
     const former = { ...readFormerLife([]), isContinued: false, ...options.former };
-    const window = { store, journal, former, slates: options.slates };
+    const health = { state: { kind: 'none' } } as const;
+    const window = { store, journal, health, former, slates: options.slates };
     this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', clock, log, metrics, ...window });
     this.channel.onReady((key) => this.woken.push(key));
   }

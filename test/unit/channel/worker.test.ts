@@ -64,6 +64,7 @@ function world(
       journal: openMemoryJournal('i1'),
       former: { ...readFormerLife([]), isContinued: false },
       slates: undefined,
+      health: { state: { kind: 'none' } },
       clock,
       log,
       metrics,
