@@ -6,7 +6,7 @@
  */
 import { backfill } from './backfill.ts';
 import { tailOf } from './generation-tail.ts';
-import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
+import { type Grid, indexAt, partStartMs, startMsOf } from './grid.ts';
 import { JoinedRuns } from './joined-runs.ts';
 import { KeptSegments } from './kept-segments.ts';
 import { type AssembledSegment, type CommittedSegment, indexOf, type Period, type Presentation } from './model.ts';
@@ -16,6 +16,7 @@ import { Patience } from './patience.ts';
 import { PeriodCounter } from './period-counter.ts';
 import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
 import type { Resumed } from './resume.ts';
+import { resumePlace } from './resume-place.ts';
 import { forgetBelow, hasFirstParts, isWholeAt, mayBring, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
@@ -105,12 +106,8 @@ export class Timeline {
 
   /** Where a run begins whose first media can still go on air: the first part that is not published yet. */
   resumeAt(grid: Grid, nowMs: number): RunOrigin {
-    const edge = this.#edge;
-    const halfMs = this.#half?.period.grid.segmentMs ?? 0;
-    if (edge === undefined) return { index: indexAt(grid, (this.edgeMs ?? nowMs - grid.segmentMs) + halfMs), part: 0 };
-    if (sameGrid(edge.period.grid, grid) && edge.nextPart < grid.partsPerSegment)
-      return { index: edge.index, part: edge.nextPart };
-    return { index: Math.ceil(startMsOf(edge.period.grid, edge.index + 1) / grid.segmentMs), part: 0 };
+    const freeMs = (this.edgeMs ?? nowMs - grid.segmentMs) + (this.#half?.period.grid.segmentMs ?? 0);
+    return resumePlace(grid, this.#edge, freeMs);
   }
 
   /** When tick must be called at the latest. */
@@ -154,8 +151,7 @@ export class Timeline {
     const retired = this.#kept.retire(nowMs);
     this.#reset();
     const { first, last, number } = backfill(plan.grid, over, nowMs, this.#settings);
-    const opened: TimelineEvent = { kind: 'opened', retired };
-    const events = [opened, ...this.#begin(plan, number, first, nowMs)];
+    const events: TimelineEvent[] = [{ kind: 'opened', retired }, ...this.#begin(plan, number, first, nowMs)];
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
   }
@@ -354,8 +350,7 @@ export class Timeline {
 
   /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
   #partly(edgeMs: number): ReadonlyMap<string, AssembledSegment> | undefined {
-    const period = this.#period;
-    return period === undefined ? undefined : this.#runs.partly((plan) => this.#continues(period, plan), edgeMs);
+    return this.#runs.partly((plan) => this.#period !== undefined && this.#continues(this.#period, plan), edgeMs);
   }
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {

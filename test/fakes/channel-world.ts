@@ -10,7 +10,7 @@ import { type Grid, makeGrid } from '../../src/package/grid.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
 import { openMemoryJournal } from '../../src/window/memory-journal.ts';
 import { openMemoryStore } from '../../src/window/memory-store.ts';
-import type { Journal } from '../../src/window/model.ts';
+import type { Journal, WindowStore } from '../../src/window/model.ts';
 import { channelSettings } from './channel-settings.ts';
 import { ManualClock } from './manual-clock.ts';
 import { encoders, forgetEncoders, type ManualEncoder } from './manual-encoder.ts';
@@ -31,24 +31,28 @@ export interface WorldOptions {
   readonly journal?: Journal<ChannelEntry>;
   readonly former?: Partial<ChannelParts['former']>;
   readonly slates?: SlateShelf;
+  readonly store?: WindowStore;
 }
 
 export class ChannelWorld {
   readonly clock = new ManualClock();
   readonly log = new MemoryLog();
   readonly receiver = new MemoryReceiver();
-  readonly store = openMemoryStore();
+  readonly store: WindowStore;
   readonly metrics = openMetrics();
   readonly journal: Journal<ChannelEntry>;
   readonly channel: Channel;
   /** Keys that the Channel woke. */
   readonly woken: string[] = [];
+  readonly #hasParts: boolean;
   #publishes = 0;
 
   constructor(options: WorldOptions = {}) {
     forgetEncoders();
+    this.store = options.store ?? openMemoryStore();
     this.journal = options.journal ?? openMemoryJournal('i1');
     const { clock, log, receiver, store, metrics, journal } = this;
+    this.#hasParts = (options.settings?.latency ?? 'normal') !== 'normal';
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
     const former = { ...readFormerLife([]), isContinued: false, ...options.former };
     const health = { state: { kind: 'none' } } as const;
@@ -84,7 +88,7 @@ export class ChannelWorld {
   async makeSlate(grid: Grid = P30, variant = ''): Promise<void> {
     const encoder = this.slateEncoders.at(-1);
     if (encoder === undefined) throw new Error('no slate is wanted');
-    this.receiver.sendSlate(encoder.runId, grid, variant);
+    this.receiver.sendSlate(encoder.runId, grid, variant, this.#hasParts);
     encoder.exit(0);
     await settled();
   }
