@@ -45,7 +45,6 @@ export class Timeline {
   readonly #counter: PeriodCounter;
   readonly #patience: Patience;
   #isEnded = false;
-  /** Before that there are no gaps: a player could not start. */
   #hasBeenLive = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
@@ -84,7 +83,7 @@ export class Timeline {
     return this.edgeMs !== undefined && this.edgeMs <= nowMs - this.#settings.windowMs;
   }
 
-  /** Media of a publisher is or was in this presentation. */
+  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
   get hasBeenLive(): boolean {
     return this.#hasBeenLive;
   }
@@ -269,21 +268,19 @@ export class Timeline {
 
   #stepEdge(edge: OpenEdge, nowMs: number): TimelineEvent[] {
     const events = this.#publish(edge, nowMs, nowMs);
-    if (events.length > 0 || edge.hasFiller || nowMs < (this.deadlineMs ?? 0) || !this.#isFutile(nowMs)) return events;
-    return [this.#abandon(nowMs)];
+    return events.length > 0 || edge.hasFiller || nowMs < (this.deadlineMs ?? 0) ? events : this.#giveUp(nowMs);
   }
 
-  /** At once: all that it lacks is overdue. */
   #stepHalf(half: UnfinishedSegment, nowMs: number): TimelineEvent[] {
     const rest = restOf(half, this.#filler);
-    if (rest === undefined) return this.#isFutile(nowMs) ? [this.#abandon(nowMs)] : [];
+    if (rest === undefined) return this.#giveUp(nowMs);
     this.#half = undefined;
     return this.#commit(half.period, half.number, rest, nowMs);
   }
 
-  /** The slate that is there does not fit what is unfinished, or none came for too long. */
-  #isFutile(nowMs: number): boolean {
-    return this.#filler !== undefined || nowMs >= this.#giveUpMs;
+  /** Where the slate that is there does not fit what is unfinished, or none came for too long. */
+  #giveUp(nowMs: number): TimelineEvent[] {
+    return this.#filler !== undefined || nowMs >= this.#giveUpMs ? [this.#abandon(nowMs)] : [];
   }
 
   #abandon(nowMs: number): TimelineEvent {

@@ -50,8 +50,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   try {
     const clips = await makeClips(folder);
     let startMs = performance.now();
-    const onLine = (line: LogLine) =>
-      say({ kind: 'service', atMs: Math.round(performance.now() - startMs), line });
+    const onLine = (line: LogLine) => say({ kind: 'service', atMs: Math.round(performance.now() - startMs), line });
     service = await ServiceUnderTest.start(folder, CHANNELS, { onLine, isKept: true });
     for (const { id } of CHANNELS) {
       const streamName = `${id}?key=${keyOf(id)}`;
@@ -77,7 +76,9 @@ async function play(options: ChaosOptions, stage: Stage): Promise<ChaosOutcome> 
   for (const fault of faults) say(fault);
   const ledger = new MediaLedger();
   const bases = channels.map((id) => `http://127.0.0.1:${service.ports.http}/live/${id}`);
-  const readings = Promise.all(bases.map((base) => readStrictly(base, ledger, startMs + lengthMs, (sentMs) => service.wasAway(sentMs))));
+  const readings = Promise.all(
+    bases.map((base) => readStrictly(base, ledger, startMs + lengthMs, (sentMs) => service.wasAway(sentMs))),
+  );
   const lanes = [...new Set(faults.map(({ lane }) => lane))];
   await Promise.all(
     lanes.map((lane) =>
