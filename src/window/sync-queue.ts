@@ -4,8 +4,8 @@
  */
 import type { FileSystem } from './file-system.ts';
 
-/** A dozen Segments behind: many seconds. */
-const MOST_WAITING = 64;
+/** A start fills what passed meanwhile at once: minutes of slate in each Track. What comes live is a file or two a second. */
+const MOST_WAITING = 4096;
 
 export interface SyncQueueOptions {
   readonly fileSystem: Pick<FileSystem, 'sync' | 'close'>;
