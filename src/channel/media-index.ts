@@ -4,7 +4,7 @@
  */
 import type { Period } from '../package/model.ts';
 import type { Timeline } from '../package/timeline.ts';
-import type { WindowStore } from '../window/model.ts';
+import type { MemoryObject, WindowStore } from '../window/model.ts';
 import type { MediaAnswer, MediaName } from './view.ts';
 
 /** Periods that have left the window are remembered, so that their URLs answer 410 and not 404, up to this many in all. */
@@ -66,7 +66,7 @@ export class MediaIndex {
     if (name.kind !== 'segment' || this.#openNumber !== number) return undefined;
     const count = this.#publishedParts(track, number);
     const parts = Array.from({ length: count }, (_, part) => this.#store.part({ track, gen, number }, part));
-    const there = parts.filter((part) => part !== undefined);
+    const there = parts.filter((part): part is MemoryObject => part?.bytes !== undefined);
     const contentType = there[0]?.contentType;
     if (contentType === undefined || there.length < count) return undefined;
     return { kind: 'growing', parts: there, contentType, key: mediaPartKey(track, gen, number, count) };

@@ -3,7 +3,7 @@
  * It never blocks and never does I/O: an object that is not there yet is `pending` under a key that `onReady` will name.
  */
 import type { Advice } from '../ingest/advice-model.ts';
-import type { StoredObject } from '../window/model.ts';
+import type { MemoryObject, StoredObject } from '../window/model.ts';
 
 export type TextName =
   | { readonly kind: 'hls-master' }
@@ -75,7 +75,7 @@ export type MediaAnswer =
    */
   | {
       readonly kind: 'growing';
-      readonly parts: readonly StoredObject[];
+      readonly parts: readonly MemoryObject[];
       readonly contentType: string;
       readonly key: string;
     }

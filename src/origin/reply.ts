@@ -1,18 +1,29 @@
 /**
  * Writes answers: whole bodies, ranges, 304 and problems, each with its length, counted by kind and status.
- * It never decides what a URL names. Invariant: an answer is written once and in one piece from a shared Buffer; a client
- * that takes longer than bodyMs over it is cut off, so that nobody pins evicted media.
+ * It never decides what a URL names. Invariant: an answer is written once, in one piece from a shared Buffer or piece by piece from
+ * a file; a client that takes longer than bodyMs over it is cut off, so that nobody pins evicted media.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
+import { messageOf } from '../system/errors.ts';
+import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
 import { Burst } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
 import type { Connections } from './connections.ts';
+import { sendFile } from './file-body.ts';
 import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
-import { CROSS_ORIGIN, cacheFields, type HeaderList, ofGrowing, type Representation } from './representation.ts';
+import {
+  type Content,
+  CROSS_ORIGIN,
+  cacheFields,
+  type HeaderList,
+  ofGrowing,
+  type Representation,
+} from './representation.ts';
 
 /** One request and its answer. */
 export interface Exchange {
@@ -25,8 +36,8 @@ export interface OpenBody {
   /** False when the client has not taken all so far: then onceDrained before the next. */
   write(bytes: Buffer): boolean;
   onceDrained(call: () => void): void;
-  /** The last bytes and the last chunk. */
-  end(bytes: Buffer): void;
+  /** The rest of the object from this byte on, and the last chunk. */
+  end(object: StoredObject, fromByte: number): void;
   /** Ends the connection without the last chunk: visible to the client as incomplete. */
   cut(): void;
   readonly isGone: boolean;
@@ -48,6 +59,7 @@ export interface Reply {
 
 export interface ReplyOptions {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly metrics: Metrics;
   readonly connections: Connections;
   /** Longest time one body may take. */
@@ -95,10 +107,12 @@ class ReplyCounters {
 class SocketBody implements OpenBody {
   readonly #exchange: Exchange;
   readonly #bytes: Counter;
+  readonly #log: Logger;
 
-  constructor(exchange: Exchange, bytes: Counter) {
+  constructor(exchange: Exchange, bytes: Counter, log: Logger) {
     this.#exchange = exchange;
     this.#bytes = bytes;
+    this.#log = log;
   }
 
   get isGone(): boolean {
@@ -115,9 +129,19 @@ class SocketBody implements OpenBody {
     this.#exchange.response.once('drain', call);
   }
 
-  end(bytes: Buffer): void {
-    this.#bytes.inc(bytes.length);
-    this.#exchange.response.end(bytes);
+  end(object: StoredObject, fromByte: number): void {
+    const { response } = this.#exchange;
+    this.#bytes.inc(sizeOf(object) - fromByte);
+    const rest = stretchOf(object.bytes ?? object.file, fromByte, sizeOf(object) - 1);
+    if (Buffer.isBuffer(rest)) {
+      response.end(rest);
+      return;
+    }
+    const broken = (error: Error): void => {
+      this.#log.warn({ problem: messageOf(error) }, 'segment on disk cut off');
+      this.cut();
+    };
+    sendFile(rest, response, { opened: () => undefined, missing: broken, broken });
   }
 
   cut(): void {
@@ -136,11 +160,12 @@ class SocketReply implements Reply {
   }
 
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): void {
-    const { bytes, always, content, whole, validators } = representation;
+    const { body, always, content, whole, validators } = representation;
+    const { length } = validators;
     const selection = select(fieldsOf(exchange.request), validators, exchange.request.method === 'GET');
     switch (selection.kind) {
       case 'whole':
-        this.#send(exchange, kind, 200, whole, bytes);
+        this.#sendContent(exchange, kind, 200, whole, body);
         return;
       case 'not-modified':
         this.#send(exchange, kind, 304, always, EMPTY);
@@ -150,17 +175,12 @@ class SocketReply implements Reply {
         return;
       case 'unsatisfiable':
         // RFC 9110 14.4: a 416 says the current length.
-        this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${bytes.length}`]);
+        this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${length}`]);
         return;
       case 'range': {
         const { first, last } = selection;
-        const range = [
-          'Content-Range',
-          `bytes ${first}-${last}/${bytes.length}`,
-          'Content-Length',
-          `${last - first + 1}`,
-        ];
-        this.#send(exchange, kind, 206, [...always, ...content, ...range], bytes.subarray(first, last + 1));
+        const range = ['Content-Range', `bytes ${first}-${last}/${length}`, 'Content-Length', `${last - first + 1}`];
+        this.#sendContent(exchange, kind, 206, [...always, ...content, ...range], stretchOf(body, first, last));
         return;
       }
     }
@@ -199,7 +219,7 @@ class SocketReply implements Reply {
       return undefined;
     }
     this.#limit(exchange);
-    return new SocketBody(exchange, this.#counters.bytes(kind));
+    return new SocketBody(exchange, this.#counters.bytes(kind), this.#options.log);
   }
 
   preflight(exchange: Exchange): void {
@@ -230,6 +250,34 @@ class SocketReply implements Reply {
       String(body.length),
     ];
     this.#send(exchange, kind, 200, fields, body);
+  }
+
+  #sendContent(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Content): void {
+    if (Buffer.isBuffer(body)) this.#send(exchange, kind, status, fields, body);
+    else if (exchange.request.method === 'HEAD' || body.sizeBytes === 0)
+      this.#send(exchange, kind, status, fields, EMPTY);
+    else this.#sendFile(exchange, kind, status, fields, body);
+  }
+
+  #sendFile(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, range: FileRange): void {
+    const { log } = this.#options;
+    // From here on: a disk that hangs must not keep the request for ever.
+    this.#limit(exchange);
+    sendFile(range, exchange.response, {
+      opened: () => {
+        this.#counters.bytes(kind).inc(range.sizeBytes);
+        this.#head(exchange, kind, status, fields);
+      },
+      missing: (error) => {
+        // It left the window between the question and the opening of its file.
+        if (error.code !== 'ENOENT') log.warn({ problem: error.message }, 'segment on disk not readable');
+        this.problem(exchange, kind, error.code === 'ENOENT' ? 'gone' : 'internal');
+      },
+      broken: (error) => {
+        log.warn({ problem: error.message }, 'segment on disk cut off');
+        exchange.request.socket.destroy();
+      },
+    });
   }
 
   #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
@@ -263,6 +311,12 @@ class SocketReply implements Reply {
     const stopTimer = clock.after(bodyMs, () => request.socket.destroy());
     response.once('close', stopTimer);
   }
+}
+
+/** Bytes first to last of it, both included. */
+function stretchOf(body: Content, first: number, last: number): Content {
+  if (Buffer.isBuffer(body)) return body.subarray(first, last + 1);
+  return { path: body.path, offset: body.offset + first, sizeBytes: last - first + 1 };
 }
 
 function fieldsOf({ headers }: IncomingMessage): RequestFields {

@@ -7,15 +7,18 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { TextRevision } from '../channel/view.ts';
 import { contentHash } from '../system/ids.ts';
-import type { StoredObject } from '../window/model.ts';
+import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
 import { cachePolicy, type ObjectKind } from './cache-policy.ts';
 import type { Validators } from './conditional.ts';
 
 /** Names and values in turn, as response.writeHead takes them. */
 export type HeaderList = readonly string[];
 
+/** Where the bytes of a body are. */
+export type Content = Buffer | FileRange;
+
 export interface Representation {
-  readonly bytes: Buffer;
+  readonly body: Content;
   readonly validators: Validators;
   /** What every answer about it says: 200, 206, 304 alike (RFC 9110 15.4.5). */
   readonly always: HeaderList;
@@ -45,7 +48,8 @@ export function cacheFields(policy: { readonly cacheControl: string; readonly cd
 
 interface Parts {
   readonly kind: ObjectKind;
-  readonly bytes: Buffer;
+  readonly body: Content;
+  readonly length: number;
   readonly etag: string;
   readonly changedMs: number;
   readonly ranges: boolean;
@@ -54,7 +58,7 @@ interface Parts {
 }
 
 function represent(parts: Parts): Representation {
-  const { bytes, etag, changedMs, ranges, vary } = parts;
+  const { body, length, etag, changedMs, ranges, vary } = parts;
   const always = [
     ...cacheFields(cachePolicy(parts.kind, 'ok')),
     ...CROSS_ORIGIN,
@@ -66,17 +70,17 @@ function represent(parts: Parts): Representation {
   ];
   const content = ranges ? [...parts.content, 'Accept-Ranges', 'bytes'] : parts.content;
   return {
-    bytes,
+    body,
     // Texts may change twice within a second: for them a date proves nothing (RFC 9110 8.8.2.2), the ETag does.
     validators: {
       etag,
       lastModifiedSeconds: ranges ? Math.floor(changedMs / 1000) : undefined,
-      length: bytes.length,
+      length,
       ranges,
     },
     always,
     content,
-    whole: [...always, ...content, 'Content-Length', String(bytes.length)],
+    whole: [...always, ...content, 'Content-Length', String(length)],
   };
 }
 
@@ -88,7 +92,8 @@ export function ofObject(kind: ObjectKind, object: StoredObject): Representation
   if (known !== undefined) return known;
   const made = represent({
     kind,
-    bytes: object.bytes,
+    body: object.bytes ?? object.file,
+    length: sizeOf(object),
     etag: object.etag,
     changedMs: object.publishedMs,
     ranges: true,
@@ -158,7 +163,8 @@ function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForm
   const form = (bytes: Buffer, encoding: HeaderList): Representation =>
     represent({
       kind,
-      bytes,
+      body: bytes,
+      length: bytes.length,
       etag: `"${contentHash([bytes], 24)}"`,
       changedMs: revision.changedMs,
       ranges: false,
@@ -174,7 +180,7 @@ function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForm
       return gzipped;
     },
     gzip() {
-      forms.zipping ??= compress(plain.bytes);
+      forms.zipping ??= compress(forms.bytes);
       making ??= forms.zipping.then((bytes) => {
         gzipped = form(bytes, ['Content-Encoding', 'gzip']);
         return gzipped;

@@ -76,7 +76,7 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   const server = createLimitedServer(limits);
   const connections = trackConnections(server, clock);
   const waiters = openWaiters({ clock, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
-  const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs });
+  const reply = createReply({ clock, log: options.log, metrics, connections, bodyMs: limits.bodyMs });
   const route = createRoute({ ...options, connections, reply, limits, waiters });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).

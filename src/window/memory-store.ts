@@ -5,23 +5,23 @@
  */
 import { AssertionError } from 'node:assert';
 import { contentHash } from '../system/ids.ts';
-import type { SegmentInput, SegmentKey, StoredObject, WindowStore } from './model.ts';
+import type { MemoryObject, SegmentInput, SegmentKey, WindowStore } from './model.ts';
 
 interface FinishedSegment {
-  readonly object: StoredObject;
+  readonly object: MemoryObject;
   /** Byte offset of each part in the Segment, and its end. */
   readonly bounds: readonly { readonly start: number; readonly end: number }[];
 }
 
 /** One Segment of one Track: parts as they come, then the whole. */
 interface Slot {
-  readonly parts: Map<number, StoredObject>;
+  readonly parts: Map<number, MemoryObject>;
   finished: FinishedSegment | undefined;
 }
 
 interface Generation {
   /** Keyed `TRACK/HASH`. */
-  readonly inits: Map<string, StoredObject>;
+  readonly inits: Map<string, MemoryObject>;
   readonly tracks: Map<string, Map<number, Slot>>;
 }
 
@@ -32,7 +32,7 @@ interface Content {
 }
 
 /** A strong validator (RFC 9110 8.8.3), a function of the bytes alone: equal on every origin that made the same bytes. */
-function store(content: Content): StoredObject {
+function store(content: Content): MemoryObject {
   const { bytes, contentType, publishedMs } = content;
   return {
     bytes,
@@ -69,6 +69,7 @@ function join(parts: readonly Buffer[]): {
 }
 
 class MemoryStore implements WindowStore {
+  readonly heldFrom = 0;
   readonly #generations = new Map<string, Generation>();
   /** The generation last written to: its inits stay, even while it has no Segment. */
   #newest: string | undefined;
@@ -95,7 +96,7 @@ class MemoryStore implements WindowStore {
     this.#bytes += init.bytes.length;
   }
 
-  init(track: string, gen: string, hash: string): StoredObject | undefined {
+  init(track: string, gen: string, hash: string): MemoryObject | undefined {
     return this.#generations.get(gen)?.inits.get(`${track}/${hash}`);
   }
 
@@ -107,7 +108,7 @@ class MemoryStore implements WindowStore {
   }
 
   /** Throws AssertionError when the Segment is there already, or when a part that was published has other bytes. */
-  putSegment(segment: SegmentInput): StoredObject {
+  putSegment(segment: SegmentInput): MemoryObject {
     const { key, contentType, publishedMs } = segment;
     const slot = this.#slot(key);
     if (slot.finished !== undefined) refuse(nameOf(key));
@@ -132,12 +133,12 @@ class MemoryStore implements WindowStore {
     return object;
   }
 
-  segment(key: SegmentKey): StoredObject | undefined {
+  segment(key: SegmentKey): MemoryObject | undefined {
     return this.#find(key)?.finished?.object;
   }
 
   /** A part that was never put on its own is made of its finished Segment when first asked for. */
-  part(key: SegmentKey, part: number): StoredObject | undefined {
+  part(key: SegmentKey, part: number): MemoryObject | undefined {
     const slot = this.#find(key);
     const known = slot?.parts.get(part);
     if (slot === undefined || known !== undefined) return known;
