@@ -2,6 +2,7 @@
  * The contract of the time-shift window's bytes and of its journal. Memory and disk fulfil the same suite.
  * It never knows manifests. Invariant: bytes stored under a key are final: a key is put once and never changes.
  */
+import type { ErrorCode } from '../system/errors.ts';
 
 interface ObjectFacts {
   /** Strong validator with quotes, made of the content when it was published. */
@@ -101,5 +102,4 @@ export type DiskState =
   /** Live goes on from memory; what a restart can restore ends at sinceMs (UTC ms). */
   | { readonly kind: 'degraded'; readonly code: DiskFaultCode; readonly message: string; readonly sinceMs: number };
 
-/** Stable. */
-export type DiskFaultCode = 'DISK_FULL' | 'DISK_READ_ONLY' | 'DISK_GONE' | 'DISK_SLOW' | 'DISK_FAILED';
+export type DiskFaultCode = Extract<ErrorCode, `DISK_${string}`>;

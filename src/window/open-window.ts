@@ -9,6 +9,7 @@ import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { openMemoryJournal } from './memory-journal.ts';
 import { openMemoryStore } from './memory-store.ts';
+import { openDiskWindow, thisMachine } from './disk-window.ts';
 import type { DiskHealth, Journal, WindowStore } from './model.ts';
 
 export interface WindowOptions<Entry> {
@@ -39,8 +40,9 @@ export interface OpenWindow<Entry> {
   close(): Promise<void>;
 }
 
-export async function openWindow<Entry>({ folder }: WindowOptions<Entry>): Promise<OpenWindow<Entry>> {
-  if (folder !== undefined) throw new Error('the window on a disk is not there yet');
+export async function openWindow<Entry>(options: WindowOptions<Entry>): Promise<OpenWindow<Entry>> {
+  const { folder } = options;
+  if (folder !== undefined) return openDiskWindow({ ...options, folder }, thisMachine(folder));
   return {
     store: openMemoryStore(),
     journal: openMemoryJournal(randomId()),

@@ -31,11 +31,11 @@ const segment = (key: SegmentKey, ...parts: string[]): SegmentInput => ({
   publishedMs: 2_000,
 });
 
-export function windowStoreContract(name: string, open: () => WindowStore): void {
+export function windowStoreContract(name: string, open: () => WindowStore | Promise<WindowStore>): void {
   describe(`window store: ${name}`, () => {
     let store: WindowStore;
-    beforeEach(() => {
-      store = open();
+    beforeEach(async () => {
+      store = await open();
     });
     segmentRules(() => store);
     partRules(() => store);
