@@ -2,6 +2,7 @@
  * The composition root: opens every room in order, connects them, and closes them in the reverse order.
  * It never holds a rule of its own. Invariant: when start fails, everything that was opened is closed again.
  */
+import { join } from 'node:path';
 import { Channel } from './channel/channel.ts';
 import type { ChannelDirectory } from './channel/view.ts';
 import { openPushReceiver } from './cmaf/push-receiver.ts';
@@ -15,11 +16,9 @@ import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
 import { openOrigin } from './origin/server.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf } from './system/errors.ts';
-import { randomId } from './system/ids.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
-import { openMemoryJournal } from './window/memory-journal.ts';
-import { openMemoryStore } from './window/memory-store.ts';
+import { openWindow } from './window/open-window.ts';
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -88,9 +87,8 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   const channels = new Map<string, Channel>();
   for (const channel of settings.channels) {
     const parts = { settings: channel, receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics };
-    const store = openMemoryStore();
-    const journal = openMemoryJournal(randomId());
-    channels.set(channel.id, new Channel({ ...parts, store, journal }));
+    const window = opened.add('window', await openChannelWindow(options, channel, metrics));
+    channels.set(channel.id, new Channel({ ...parts, ...window }));
   }
   const directory: ChannelDirectory = {
     get: (id) => channels.get(id),
@@ -119,6 +117,19 @@ async function open(options: ServiceOptions, opened: Opened): Promise<RunningSer
   };
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
   return { ports, directory, stop: () => opened.closeAll() };
+}
+
+function openChannelWindow({ settings, log, clock }: ServiceOptions, channel: ChannelSettings, metrics: Metrics) {
+  const { dataDirectory } = settings;
+  return openWindow<unknown>({
+    folder: dataDirectory === undefined ? undefined : join(dataDirectory, 'channels', channel.id),
+    channel: channel.id,
+    maxBytes: channel.windowBytes,
+    log: log.child({ channel: channel.id }),
+    clock,
+    metrics,
+    snapshot: (entries) => entries,
+  });
 }
 
 async function openPush(

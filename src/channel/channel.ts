@@ -11,7 +11,7 @@ import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
-import type { Journal, WindowStore } from '../window/model.ts';
+import type { DiskHealth, Journal, WindowStore } from '../window/model.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
 import { Encoding } from './encoding.ts';
 import { FaultLog } from './fault-log.ts';
@@ -39,6 +39,7 @@ export interface ChannelParts {
   readonly ffmpegPath: string;
   readonly store: WindowStore;
   readonly journal: Journal;
+  readonly health: DiskHealth;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -345,6 +346,7 @@ export class Channel implements ChannelView {
       state: this.#state,
       timeline: this.#onAir.timeline,
       store: this.#parts.store,
+      disk: this.#parts.health.state,
       plan: this.#plan,
       feed: this.#feed,
       pushed: this.pushPoint?.status(),

@@ -53,6 +53,7 @@ export class OnAir {
   /** A manifest or media has been answered. */
   #isShown = false;
   #isClosed = false;
+  #heldFrom = 0;
   #cancelTimer: () => void = () => undefined;
 
   constructor(parts: ChannelParts, listener: OnAirListener) {
@@ -171,11 +172,20 @@ export class OnAir {
   /** Everything is stored before anybody is told of anything: who asks for a text is promised what it names. */
   #carryOut(events: readonly TimelineEvent[], nowMs: number): void {
     this.#publication.carryOut(events, nowMs);
+    this.#forgetLost(nowMs);
     this.#ready.tellNoted();
   }
 
+  /** What the window had to let go before its time is not listed either. */
+  #forgetLost(nowMs: number): void {
+    const { heldFrom } = this.#parts.store;
+    if (heldFrom <= this.#heldFrom) return;
+    this.#heldFrom = heldFrom;
+    this.#publication.carryOut(this.timeline.forgetBelow(heldFrom, nowMs), nowMs);
+  }
+
   #forgetWindow(nowMs: number): void {
-    this.#carryOut(this.timeline.restart(), nowMs);
+    this.#carryOut(this.timeline.restart(this.#parts.journal.incarnation), nowMs);
     this.#index.forgetAll();
     // What is being handed out can't be finished.
     this.#ready.tell('all');

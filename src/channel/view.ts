@@ -3,7 +3,7 @@
  * It never blocks and never does I/O: an object that is not there yet is `pending` under a key that `onReady` will name.
  */
 import type { Advice } from '../ingest/advice-model.ts';
-import type { MemoryObject, StoredObject } from '../window/model.ts';
+import type { DiskState, MemoryObject, StoredObject } from '../window/model.ts';
 
 export type TextName =
   | { readonly kind: 'hls-master' }
@@ -124,6 +124,8 @@ export interface ChannelStatus {
   readonly newestEndMs: number | undefined;
   readonly windowBytes: number;
   readonly windowSegments: number;
+  /** Of the window and its journal. */
+  readonly disk: DiskState;
   readonly segmentMs: number | undefined;
   readonly tracks: readonly TrackStatus[];
   readonly droppedRungs: readonly {

@@ -17,6 +17,7 @@ export class KeptSegments {
   #segments: CommittedSegment[] = [];
   /** Generations that ended before the current window was begun. */
   #retired: { readonly gen: string; readonly untilMs: number }[] = [];
+  #heldFrom = 0;
 
   constructor(keeping: Keeping) {
     this.#keeping = keeping;
@@ -24,6 +25,11 @@ export class KeptSegments {
 
   get newest(): CommittedSegment | undefined {
     return this.#segments.at(-1);
+  }
+
+  /** Those below this number are not to be had any more; the newest always is. */
+  forgetBelow(number: number): void {
+    this.#heldFrom = Math.max(this.#heldFrom, Math.min(number, this.newest?.number ?? 0));
   }
 
   push(segment: CommittedSegment): void {
@@ -38,7 +44,8 @@ export class KeptSegments {
 
   listed(): readonly CommittedSegment[] {
     const edgeMs = this.newest?.endMs ?? 0;
-    return this.#segments.filter((segment) => segment.endMs > edgeMs - this.#keeping.windowMs);
+    const fromMs = edgeMs - this.#keeping.windowMs;
+    return this.#segments.filter(({ endMs, number }) => endMs > fromMs && number >= this.#heldFrom);
   }
 
   /** What there is leaves the lists at once, and stays fetchable for the window and the retention. */
@@ -60,7 +67,7 @@ export class KeptSegments {
   evict(nowMs: number): TimelineEvent[] {
     const { windowMs, retentionMs } = this.#keeping;
     const keepFromMs = (this.newest?.endMs ?? 0) - windowMs - retentionMs;
-    const kept = this.#segments.findIndex((segment) => segment.endMs > keepFromMs);
+    const kept = this.#segments.findIndex(({ endMs, number }) => endMs > keepFromMs && number >= this.#heldFrom);
     const removed = kept <= 0 ? [] : this.#segments.splice(0, kept);
     const events = [...new Set(removed.map((segment) => segment.period.gen))].map((gen): TimelineEvent => {
       const oldestOfGen = this.#segments.find((segment) => segment.period.gen === gen);

@@ -51,6 +51,7 @@ const MAX_STEPS = 64;
 
 export class Timeline {
   readonly #settings: TimelineSettings;
+  #incarnation: string;
   #restarts = 0;
   #period: Period | undefined;
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
@@ -72,6 +73,7 @@ export class Timeline {
 
   constructor(settings: TimelineSettings) {
     this.#settings = settings;
+    this.#incarnation = settings.incarnation;
     this.#kept = new KeptSegments(settings);
   }
 
@@ -161,9 +163,10 @@ export class Timeline {
 
   /**
    * Forgets everything that is on air, runs excepted; open() follows. Only for what nobody has been shown: its numbers
-   * are given again, under another GEN.
+   * are given again, under another GEN, and from now on under this incarnation.
    */
-  restart(): TimelineEvent[] {
+  restart(incarnation = this.#incarnation): TimelineEvent[] {
+    this.#incarnation = incarnation;
     this.#restarts += 1;
     this.#ordinal = 0;
     this.#reset();
@@ -216,6 +219,14 @@ export class Timeline {
       this.#forgetLeft();
     }
     return events;
+  }
+
+  /** Numbers below this one are not to be had any more: no list shows them. */
+  forgetBelow(number: number, nowMs: number): TimelineEvent[] {
+    this.#kept.forgetBelow(number);
+    this.#presentation = undefined;
+    this.#changedMs = nowMs;
+    return this.#kept.evict(nowMs);
   }
 
   get isEnded(): boolean {
@@ -317,7 +328,7 @@ export class Timeline {
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
     const tail = tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
     this.#ordinal += 1;
-    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
+    const incarnation = this.#incarnation + '+'.repeat(this.#restarts);
     const gen = generationOf(plan.grid, startNumber - startIndex, this.#ordinal, incarnation);
     this.#period = {
       id: `${gen}-${startNumber}`,

@@ -105,9 +105,11 @@ function diskMetrics(registers: Registry[]) {
       buckets: [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.25, 1],
       registers,
     }),
-    windowShortened: counter('window_shortened_total', 'Times that Segments left the window before their time for want of room.', [
-      'channel',
-    ]),
+    windowShortened: counter(
+      'window_shortened_total',
+      'Times that Segments left the window before their time for want of room.',
+      ['channel'],
+    ),
   };
 }
 

@@ -45,7 +45,11 @@ function pathIn(place: string, name: string): string {
 }
 
 /** What the life of this incarnation left; undefined when nothing is found. */
-export function readBeacon(places: readonly string[], name: string, incarnation: string): 'written' | 'memory' | undefined {
+export function readBeacon(
+  places: readonly string[],
+  name: string,
+  incarnation: string,
+): 'written' | 'memory' | undefined {
   const found = places.flatMap((place) => readOne(pathIn(place, name), incarnation) ?? []);
   if (found.length === 0) return undefined;
   return found.every((letter) => letter === 'w') ? 'written' : 'memory';

@@ -67,10 +67,12 @@ async function readFormer<Entry>(
 ): Promise<Former<Entry>> {
   const { fileSystem } = machine;
   let fault: unknown;
-  const failing = <T>(otherwise: T) => (thrown: unknown): T => {
-    fault ??= thrown;
-    return otherwise;
-  };
+  const failing =
+    <T>(otherwise: T) =>
+    (thrown: unknown): T => {
+      fault ??= thrown;
+      return otherwise;
+    };
   await fileSystem.makeFolderLater(files.folder).catch(failing(undefined));
   const bytes = await fileSystem.read(join(folder, 'journal')).catch(failing(undefined));
   let read = readJournal<Entry>(bytes);
@@ -79,16 +81,18 @@ async function readFormer<Entry>(
     read = readJournal<Entry>(undefined);
   }
   if (read.kind === 'unreadable') throw new TypeError('no bytes read as an empty journal');
-  const { found, endByte, isTorn } = read;
+  const { endByte, isTorn } = read;
+  // Bytes that no entry speaks of are in no list: there is nothing to go on with.
+  const found = read.found.entries.length > 0 ? read.found : { ...read.found, generations: new Map() };
   const isSameBoot = found.boot !== undefined && found.boot === machine.bootId;
   const bodies = await findBodies(fileSystem, files, found, !isSameBoot && !found.hasEnded).catch(
     failing(new Map<string, FoundBodies>()),
   );
   const isComplete = [...found.generations.keys()].every((gen) => bodies.get(gen)?.isIncomplete === false);
   const isTold =
-    found.hasEnded ||
-    (isSameBoot && machine.readBeacon(beaconName(folder), found.incarnation ?? '') === 'written');
-  const isContinued = fault === undefined && found.incarnation !== undefined && !isTorn && isTold && isComplete;
+    found.hasEnded || (isSameBoot && machine.readBeacon(beaconName(folder), found.incarnation ?? '') === 'written');
+  const isKnown = found.incarnation !== undefined && found.entries.length > 0;
+  const isContinued = fault === undefined && isKnown && !isTorn && isTold && isComplete;
   return { found, bodies, endByte, isContinued, fault };
 }
 
@@ -196,8 +200,7 @@ class DiskWindow<Entry> {
   }
 
   async #removeLater(paths: readonly string[]): Promise<void> {
-    for (const path of paths)
-      await this.#machine.fileSystem.remove(path).catch((thrown) => this.#disk.fault(thrown));
+    for (const path of paths) await this.#machine.fileSystem.remove(path).catch((thrown) => this.#disk.fault(thrown));
   }
 
   *#records(): Generator<WindowRecord> {

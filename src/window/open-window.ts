@@ -7,9 +7,9 @@ import type { Clock } from '../system/clock.ts';
 import { randomId } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { openDiskWindow, thisMachine } from './disk-window.ts';
 import { openMemoryJournal } from './memory-journal.ts';
 import { openMemoryStore } from './memory-store.ts';
-import { openDiskWindow, thisMachine } from './disk-window.ts';
 import type { DiskHealth, Journal, WindowStore } from './model.ts';
 
 export interface WindowOptions<Entry> {

@@ -64,7 +64,8 @@ export function readLog(bytes: Buffer): LogReading {
   const header = logHeader();
   if (bytes.length < HEADER_BYTES && header.subarray(0, bytes.length).equals(bytes))
     return { kind: 'read', records: [], endByte: 0, tornBytes: bytes.length };
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return { kind: 'foreign', why: 'it is no journal of this program' };
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
+    return { kind: 'foreign', why: 'it is no journal of this program' };
   if (!bytes.subarray(0, HEADER_BYTES).equals(header))
     return { kind: 'foreign', why: `its format is version ${bytes.readUInt32LE(8)}, this program writes ${VERSION}` };
   const records: unknown[] = [];

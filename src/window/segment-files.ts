@@ -70,10 +70,13 @@ export async function findBodies(
     const there = await namesOf(fileSystem, files, gen);
     const isThere = (record: RecordOf<'segment'>): boolean => there.has(`${record.track}/${record.n}.m4s`);
     const candidates = [...generation.segments.values()].filter(isThere);
-    const segments = lossy ? await inBatches(candidates, (record) => checked(fileSystem, files, record, newest)) : candidates;
+    const segments = lossy
+      ? await inBatches(candidates, (record) => checked(fileSystem, files, record, newest))
+      : candidates;
     const inits = await inBatches(generation.inits, (record) => readInit(fileSystem, files, record));
     const open = await inBatches([...generation.parts.values()], (parts) => readParts(fileSystem, files, parts));
-    const partsOf = (all: Iterable<readonly unknown[]>): number => [...all].reduce((sum, { length }) => sum + length, 0);
+    const partsOf = (all: Iterable<readonly unknown[]>): number =>
+      [...all].reduce((sum, { length }) => sum + length, 0);
     const isIncomplete =
       segments.length < generation.segments.size ||
       inits.length < generation.inits.length ||
@@ -85,7 +88,8 @@ export async function findBodies(
 
 function newestOf({ generations }: Pick<Found<unknown>, 'generations'>): number {
   let newest = 0;
-  for (const { segments } of generations.values()) for (const { at } of segments.values()) newest = Math.max(newest, at);
+  for (const { segments } of generations.values())
+    for (const { at } of segments.values()) newest = Math.max(newest, at);
   return newest;
 }
 
@@ -177,7 +181,8 @@ function keptNames({ inits, segments, open }: FoundBodies): Set<string> {
   return new Set([
     ...inits.map(({ record }) => `${record.track}/init-${record.hash}.mp4`),
     ...segments.map(({ track, n }) => `${segmentName(track, n)}.m4s`),
-    ...open.flatMap(([first]) => (first === undefined ? [] : [`${segmentName(first.record.track, first.record.n)}.open`])),
+    ...open.flatMap(([first]) =>
+      first === undefined ? [] : [`${segmentName(first.record.track, first.record.n)}.open`],
+    ),
   ]);
 }
-

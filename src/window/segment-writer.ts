@@ -106,7 +106,8 @@ export class SegmentWriter {
 
   dropGeneration(gen: string): void {
     for (const { key } of [...this.#open.values()]) if (key.gen === gen) this.drop(key);
-    for (const folder of this.#folders) if (folder.startsWith(this.#files.ofGeneration(gen))) this.#folders.delete(folder);
+    for (const folder of this.#folders)
+      if (folder.startsWith(this.#files.ofGeneration(gen))) this.#folders.delete(folder);
   }
 
   /** The disk is out of order: what is not whole is written anew when it is back. */

@@ -25,7 +25,13 @@ export type WindowRecord<Entry = unknown> =
   | { readonly k: 'note'; readonly e: Entry }
   | ({ readonly k: 'init'; readonly track: string; readonly gen: string; readonly hash: string } & BodyFacts)
   /** A part was added to the file of its Segment, which is not whole yet; parts are added in order, from 0 on. */
-  | ({ readonly k: 'part'; readonly track: string; readonly gen: string; readonly n: number; readonly part: number } & BodyFacts)
+  | ({
+      readonly k: 'part';
+      readonly track: string;
+      readonly gen: string;
+      readonly n: number;
+      readonly part: number;
+    } & BodyFacts)
   /** The file of the Segment is whole. */
   | ({
       readonly k: 'segment';

@@ -46,7 +46,17 @@ export class ChannelWorld {
     this.journal = options.journal ?? openMemoryJournal('i1');
     const { clock, log, receiver, store, metrics, journal } = this;
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
-    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', store, journal, clock, log, metrics });
+    this.channel = new Channel({
+      settings,
+      receiver,
+      ffmpegPath: 'ffmpeg',
+      store,
+      journal,
+      health: { state: { kind: 'none' } },
+      clock,
+      log,
+      metrics,
+    });
     this.channel.onReady((key) => this.woken.push(key));
   }
 

@@ -61,6 +61,7 @@ function world(
       ffmpegPath: 'ffmpeg',
       store: openMemoryStore(),
       journal: openMemoryJournal('i1'),
+      health: { state: { kind: 'none' } },
       clock,
       log,
       metrics,
