@@ -20,6 +20,9 @@ export function diskWorld(): World {
   return { disk, beacons, clock: new ManualClock(), log: new MemoryLog(), boot: 'b1', maxBytes: 1e9 };
 }
 
+/** One for all: each has observers of its own. */
+const METRICS = openMetrics();
+
 /** The next life. Entries are texts; a snapshot keeps the newest ten. */
 export function openLife(world: World): Promise<OpenWindow<string>> {
   const { disk, beacons, clock, log, boot, maxBytes } = world;
@@ -30,7 +33,7 @@ export function openLife(world: World): Promise<OpenWindow<string>> {
       maxBytes,
       clock,
       log,
-      metrics: openMetrics(),
+      metrics: METRICS,
       snapshot: (entries) => entries.slice(-10),
     },
     {
@@ -44,5 +47,5 @@ export function openLife(world: World): Promise<OpenWindow<string>> {
 
 /** Lets the thread pool's work end. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -278,7 +278,7 @@ it('puts a journal aside that is corrupt in the middle or of another version, sa
 it('property: after a power loss at any byte, with any share of what was not synced, a start finds whole bodies or none', async () => {
   const programme = async (world: World, stored: Map<number, string>) => {
     const { store, journal } = await openLife(world);
-    for (let number = 1; number <= 6; number++) {
+    for (let number = 1; number <= 4; number++) {
       journal.begin('g', number);
       if (number === 1) store.putInit('v1', 'g', 'h', body('init', 1));
       store.putPart(key('g', number), 0, body(`part of ${number}`, number));
@@ -286,7 +286,7 @@ it('property: after a power loss at any byte, with any share of what was not syn
       stored.set(number, Buffer.concat(parts).toString());
       store.putSegment({ key: key('g', number), parts, contentType: 'video/mp4', publishedMs: number });
       journal.note(`${number}`);
-      if (number === 4) store.evictBelow('g', 3);
+      if (number === 3) store.evictBelow('g', 2);
       await settled();
     }
   };
@@ -295,7 +295,7 @@ it('property: after a power loss at any byte, with any share of what was not syn
   const steps = whole.disk.steps;
   expect(steps).toBeGreaterThan(1000);
   let restored = 0;
-  for (let stopAt = 0; stopAt <= steps; stopAt += 7) {
+  for (let stopAt = 0; stopAt <= steps; stopAt += 13) {
     const world = diskWorld();
     world.disk.stopAt = stopAt;
     const stored = new Map<number, string>();
@@ -304,7 +304,7 @@ it('property: after a power loss at any byte, with any share of what was not syn
       const after = { ...diskWorld(), disk: world.disk.afterPowerLoss(() => share), boot: 'b2' };
       const next = await openLife(after);
       expect(next.isContinued).toBe(false);
-      for (let number = 1; number <= 6; number++) {
+      for (let number = 1; number <= 4; number++) {
         const file = next.store.segment(key('g', number))?.file;
         if (file === undefined) continue;
         restored += 1;
@@ -313,5 +313,5 @@ it('property: after a power loss at any byte, with any share of what was not syn
       expect(next.journal.begin('another', 1)).toBe(true);
     }
   }
-  expect(restored).toBeGreaterThan(100);
+  expect(restored).toBeGreaterThan(50);
 });
