@@ -61,7 +61,7 @@ export async function openDiskWindow<Entry>(
 }
 
 async function readFormer<Entry>(
-  { folder, log }: { readonly folder: string } & Pick<WindowOptions<Entry>, 'log'>,
+  { folder, log, clock }: { readonly folder: string } & Pick<WindowOptions<Entry>, 'log' | 'clock'>,
   machine: Machine,
   files: SegmentFiles,
 ): Promise<Former<Entry>> {
@@ -77,7 +77,7 @@ async function readFormer<Entry>(
   const bytes = await fileSystem.read(join(folder, 'journal')).catch(failing(undefined));
   let read = readJournal<Entry>(bytes);
   if (read.kind === 'unreadable') {
-    await putAside(machine, folder, read, log).catch(failing(undefined));
+    await putAside(machine, folder, read, { log, nowMs: clock.nowMs() }).catch(failing(undefined));
     read = readJournal<Entry>(undefined);
   }
   if (read.kind === 'unreadable') throw new TypeError('no bytes read as an empty journal');
@@ -104,9 +104,9 @@ async function putAside(
   { fileSystem }: Machine,
   folder: string,
   { code, why }: Extract<ReadJournal<unknown>, { kind: 'unreadable' }>,
-  log: WindowOptions<unknown>['log'],
+  { log, nowMs }: { readonly log: WindowOptions<unknown>['log']; readonly nowMs: number },
 ): Promise<void> {
-  const aside = putAsideName(new Date());
+  const aside = putAsideName(new Date(nowMs));
   await fileSystem.renameLater(join(folder, 'journal'), join(folder, aside));
   log.error(
     { code, problem: why, file: join(folder, aside) },

@@ -62,7 +62,9 @@ it.each([
   ['GET', { 'if-match': '"other"' }],
   ['GET', { 'if-range': '"other"', range: 'bytes=0-1' }],
 ])('%s %j is answered as from memory', async (method, headers) => {
-  const [memory, file] = await Promise.all([OF_MEMORY, OF_FILE].map((number) => ask(origin.port, url(number), headers, method)));
+  const [memory, file] = await Promise.all(
+    [OF_MEMORY, OF_FILE].map((number) => ask(origin.port, url(number), headers, method)),
+  );
   const { date: _one, ...ofMemory } = memory?.headers ?? {};
   const { date: _two, ...ofFile } = file?.headers ?? {};
   expect(file?.status).toBe(memory?.status);

@@ -40,7 +40,12 @@ export function openLife(world: World): Promise<OpenWindow<string>> {
       fileSystem: disk,
       bootId: boot,
       readBeacon: (name, incarnation) => beacons.read(name, incarnation),
-      openBeacon: (name, incarnation) => beacons.open(name, incarnation),
+      openBeacon: (name, incarnation) => {
+        const beacon = beacons.open(name, incarnation);
+        // Who is killed says nothing any more.
+        const alive = (say: () => boolean) => () => disk.isDead || say();
+        return { ...beacon, mark: alive(beacon.mark), clear: alive(beacon.clear) };
+      },
     },
   );
 }

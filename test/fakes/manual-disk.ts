@@ -57,6 +57,11 @@ export class ManualDisk implements FileSystem {
     return this.afterPowerLoss(() => 1);
   }
 
+  /** Power is lost, or the process is killed: nothing changes any more. */
+  get isDead(): boolean {
+    return this.steps >= this.stopAt;
+  }
+
   #step(count = 1): void {
     if (this.steps + count > this.stopAt) {
       this.steps = this.stopAt;

@@ -48,22 +48,26 @@ export function renderMpd(presentation: Presentation, settings: MpdSettings): st
         // The cache policy keeps an MPD for 2 s: with shorter Segments players need not ask oftener.
         minimumUpdatePeriod: seconds(Math.max(2000, segmentMs)),
         timeShiftBufferDepth: seconds(settings.timeShiftBufferMs),
-        suggestedPresentationDelay: seconds(targetLatencyMs),
+        // One of the two, never both: Shaka adds Latency@target to this delay, and plays at 0.95 until it is so far behind (D-129).
+        suggestedPresentationDelay: hasParts ? undefined : seconds(targetLatencyMs),
         minBufferTime: seconds(hasParts ? leastBufferMs(segmentMs) : segmentMs),
         maxSegmentDuration: seconds(longestSegmentMs(segmentMs)),
       },
       [
-        element('ServiceDescription', { id: 0 }, [
-          // No @max: dash.js dies of it after holes.
-          element('Latency', { referenceId: hasParts ? referenceIdOf(periods) : undefined, target: targetLatencyMs }),
-          // Shaka in latency normal plays at 0.96 for ever where it is allowed to, and drops one frame in twenty.
-          hasParts ? element('PlaybackRate', { min: 0.96, max: 1.04 }) : undefined,
-        ]),
+        hasParts ? serviceDescription(periods, targetLatencyMs) : undefined,
         ...periods.map((period) => periodElement(period, hasParts)),
         UTC_TIMING,
       ],
     ),
   );
+}
+
+function serviceDescription(periods: readonly Period[], targetLatencyMs: number): XmlElement {
+  return element('ServiceDescription', { id: 0 }, [
+    // No @max: dash.js dies of it after holes.
+    element('Latency', { referenceId: referenceIdOf(periods), target: targetLatencyMs }),
+    element('PlaybackRate', { min: 0.96, max: 1.04 }),
+  ]);
 }
 
 /**

@@ -106,6 +106,8 @@ describe('the MPD of a Channel with parts', () => {
     const { Latency, PlaybackRate } = mpd['ServiceDescription']!;
     expect(PlaybackRate).toEqual({ min: '0.96', max: '1.04' });
     expect(Latency).toEqual({ referenceId: '1', target: '3000' });
+    // Shaka would add it to Latency@target.
+    expect(mpd['suggestedPresentationDelay']).toBeUndefined();
     expect(setsOf(mpd)[0]!['ProducerReferenceTime']!['id']).toBe('1');
   });
 

@@ -84,6 +84,8 @@ describe.each(STANDARD_FRAME_RATES.map((rate) => [`${rate.num}/${rate.den}`, rat
     expect(seconds(String(mpd['minimumUpdatePeriod']))).toBe(Math.max(2, segmentSeconds));
     expect(mpd['timeShiftBufferDepth']).toBe('PT60S');
     expect(mpd['suggestedPresentationDelay']).toBe('PT4S');
+    // Shaka would add a Latency@target to it.
+    expect(mpd['ServiceDescription' as keyof Parsed]).toBeUndefined();
     expect(seconds(String(mpd['minBufferTime']))).toBe(segmentSeconds);
     expect(mpd['availabilityStartTime']).toBe('1970-01-01T00:00:01.000Z');
     expect(mpd['mediaPresentationDuration']).toBeUndefined();

@@ -31,7 +31,9 @@ it.each([
   for (const number of [2, 3, 4]) publish(world, window, number);
   await settled();
   expect(window.health.state).toMatchObject({ kind: 'degraded', code, sinceMs: expect.any(Number) });
-  expect(faults(world).map(({ fields }) => fields)).toEqual([expect.objectContaining({ code, hint: expect.any(String) })]);
+  expect(faults(world).map(({ fields }) => fields)).toEqual([
+    expect.objectContaining({ code, hint: expect.any(String) }),
+  ]);
   for (const number of [2, 3, 4]) expect(window.store.segment(key(number))?.bytes?.length).toBe(100);
   world.disk.fault = undefined;
   for (let second = 0; second < 40; second++) {
@@ -41,7 +43,8 @@ it.each([
   expect(window.health.state).toEqual({ kind: 'ok' });
   expect(world.log.lines.filter(({ message }) => message.startsWith('disk in order again'))).toHaveLength(1);
   publish(world, window, 5);
-  for (const number of [1, 2, 3, 4, 5]) expect(world.disk.files.has(`/data/match/window/g/v1/${number}.m4s`)).toBe(true);
+  for (const number of [1, 2, 3, 4, 5])
+    expect(world.disk.files.has(`/data/match/window/g/v1/${number}.m4s`)).toBe(true);
   world.disk = world.disk.afterKill();
   const next = await openLife(world);
   expect(next.isContinued).toBe(true);

@@ -10,7 +10,11 @@ import { failure, PowerLoss } from '../../fakes/manual-disk.ts';
 
 const GEN_NUMBER = 100;
 const key = (gen: string, number: number) => ({ track: 'v1', gen, number });
-const body = (text: string, publishedMs: number) => ({ bytes: Buffer.from(text), contentType: 'video/mp4', publishedMs });
+const body = (text: string, publishedMs: number) => ({
+  bytes: Buffer.from(text),
+  contentType: 'video/mp4',
+  publishedMs,
+});
 
 /** Every body that any life has served, by URL. */
 class Served {
@@ -72,6 +76,7 @@ class Programme {
   }
 
   #carryOut(what: () => void): void {
+    if (this.#world.disk.isDead) throw new PowerLoss('killed');
     try {
       what();
     } catch (thrown) {
@@ -86,6 +91,7 @@ class Programme {
     const nowMs = this.#world.clock.nowMs();
     this.#carryOut(() => {
       this.#window.store.putPart(key(this.#gen, this.#number), this.#parts.length, body(text, nowMs));
+      if (this.#world.disk.isDead) throw new PowerLoss('killed');
       this.#served.note(`${this.#gen}/${this.#number}.${this.#parts.length}`, text);
       this.#parts.push(text);
     });
@@ -95,8 +101,14 @@ class Programme {
     const parts = [...this.#parts, `${this.#life}/${this.#number}/end`];
     const [segment, publishedMs] = [key(this.#gen, this.#number), this.#world.clock.nowMs()];
     this.#carryOut(() => {
-      const input = { key: segment, parts: parts.map((text) => Buffer.from(text)), contentType: 'video/mp4', publishedMs };
+      const input = {
+        key: segment,
+        parts: parts.map((text) => Buffer.from(text)),
+        contentType: 'video/mp4',
+        publishedMs,
+      };
       this.#window.store.putSegment(input);
+      if (this.#world.disk.isDead) throw new PowerLoss('killed');
       this.#served.note(`${this.#gen}/${this.#number}`, parts.join(''));
       this.#window.journal.note(`${this.#number}`);
       this.#next();
@@ -104,9 +116,28 @@ class Programme {
   }
 }
 
-type Act = 'part' | 'finish' | 'second' | 'full' | 'read-only' | 'fine' | 'no-beacon' | 'beacon' | 'kill' | 'end' | 'reboot';
+/** How much of what was not synced a power loss leaves, by path. */
+const SHARES: readonly ((path: string) => number)[] = [
+  () => 0,
+  () => 0.5,
+  (path) => (path.endsWith('journal') ? 1 : 0.5),
+  (path) => (path.endsWith('journal') ? 0 : 1),
+];
+
+type Act =
+  | 'part'
+  | 'finish'
+  | 'second'
+  | 'full'
+  | 'read-only'
+  | 'fine'
+  | 'no-beacon'
+  | 'beacon'
+  | 'kill'
+  | 'end'
+  | 'reboot';
 const act = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom<Act>('part', 'finish') },
+  { weight: 4, arbitrary: fc.constantFrom<Act>('part', 'part', 'finish') },
   { weight: 1, arbitrary: fc.constantFrom<Act>('full', 'read-only', 'fine', 'fine', 'no-beacon', 'beacon') },
   { weight: 1, arbitrary: fc.constantFrom<Act>('second', 'second', 'kill', 'end', 'reboot') },
 );
@@ -126,7 +157,7 @@ async function live(acts: readonly Act[]): Promise<number> {
         programme.finish();
         break;
       case 'second':
-        world.clock.advance(2000);
+        world.clock.advance(40_000);
         await settled();
         break;
       case 'full':
@@ -162,9 +193,33 @@ async function live(acts: readonly Act[]): Promise<number> {
 
 it('property: no URL has two bodies, whatever happens to the disk, its beacon and the lives on it', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 40 }), async (acts) => void (await live(acts))),
-    { numRuns: 150 },
+    fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 60 }), async (acts) => void (await live(acts))),
+    { numRuns: 300 },
   );
+});
+
+it('no URL has two bodies, whichever byte the life before was killed at', async () => {
+  const act = (programme: Programme): void => {
+    for (const each of ['part', 'part', 'finish', 'part', 'finish', 'part'] as const) programme[each]();
+  };
+  const whole = diskWorld();
+  act(new Programme(whole, await openLife(whole), new Served(), '1'));
+  let continued = 0;
+  for (let stopAt = 0; stopAt <= whole.disk.steps; stopAt += 5) {
+    const world = diskWorld();
+    const served = new Served();
+    world.disk.stopAt = stopAt;
+    const first = await openLife(world);
+    first.journal.note('begun');
+    expect(() => act(new Programme(world, first, served, '1'))).toThrow(PowerLoss);
+    world.disk = world.disk.afterKill();
+    const next = await openLife(world);
+    if (next.isContinued) continued += 1;
+    act(new Programme(world, next, served, '2'));
+    world.disk = world.disk.afterKill();
+    act(new Programme(world, await openLife(world), served, '3'));
+  }
+  expect(continued).toBeGreaterThan(10);
 });
 
 it('goes on under the same incarnation after a kill: parts and Segments with their bytes, validators and times', async () => {
@@ -174,7 +229,12 @@ it('goes on under the same incarnation after a kill: parts and Segments with the
   journal.begin('g', 7);
   store.putInit('v1', 'g', 'h', body('init', 1));
   store.putPart(key('g', 7), 0, body('ab', 2));
-  store.putSegment({ key: key('g', 7), parts: [Buffer.from('ab'), Buffer.from('cd')], contentType: 'video/mp4', publishedMs: 3 });
+  store.putSegment({
+    key: key('g', 7),
+    parts: [Buffer.from('ab'), Buffer.from('cd')],
+    contentType: 'video/mp4',
+    publishedMs: 3,
+  });
   journal.note('seven');
   journal.begin('g', 8);
   store.putPart(key('g', 8), 0, body('ef', 4));
@@ -199,15 +259,23 @@ it('goes on under the same incarnation after a kill: parts and Segments with the
     { path, offset: 2, sizeBytes: 2 },
     { path, offset: 0, sizeBytes: 4 },
   ]);
-  next.store.putSegment({ key: key('g', 8), parts: [Buffer.from('ef'), Buffer.from('gh')], contentType: 'video/mp4', publishedMs: 5 });
+  next.store.putSegment({
+    key: key('g', 8),
+    parts: [Buffer.from('ef'), Buffer.from('gh')],
+    contentType: 'video/mp4',
+    publishedMs: 5,
+  });
   expect(world.disk.files.get('/data/match/window/g/v1/8.m4s')?.bytes.toString()).toBe('efgh');
 });
 
 it.each([
-  ['the machine was started anew', (world: World) => void (world.boot = 'b2')],
+  ['the machine was started anew', (world: World) => Object.assign(world, { boot: 'b2' })],
   ['there is no beacon', (world: World) => Object.assign(world.beacons, { read: () => undefined })],
   ['a file of a served part is gone', (world: World) => void world.disk.files.delete('/data/match/window/g/v1/8.open')],
-  ['a file of a served Segment is gone', (world: World) => void world.disk.files.delete('/data/match/window/g/v1/7.m4s')],
+  [
+    'a file of a served Segment is gone',
+    (world: World) => void world.disk.files.delete('/data/match/window/g/v1/7.m4s'),
+  ],
   [
     "the journal's last record is torn",
     (world: World) => {
@@ -220,7 +288,12 @@ it.each([
   const { store, journal } = await openLife(world);
   for (const number of [6, 7]) {
     journal.begin('g', number);
-    store.putSegment({ key: key('g', number), parts: [Buffer.from(`<${number}>`)], contentType: 'video/mp4', publishedMs: number });
+    store.putSegment({
+      key: key('g', number),
+      parts: [Buffer.from(`<${number}>`)],
+      contentType: 'video/mp4',
+      publishedMs: number,
+    });
     journal.note(`${number}`);
   }
   journal.begin('g', 8);
@@ -259,7 +332,12 @@ it('puts a journal aside that is corrupt in the middle or of another version, sa
     const first = await openLife(world);
     for (let number = 1; number < 9; number++) {
       first.journal.begin('g', number);
-      first.store.putSegment({ key: key('g', number), parts: [Buffer.from('x')], contentType: 'video/mp4', publishedMs: 1 });
+      first.store.putSegment({
+        key: key('g', number),
+        parts: [Buffer.from('x')],
+        contentType: 'video/mp4',
+        publishedMs: 1,
+      });
       first.journal.note('x');
     }
     world.disk = world.disk.afterKill();
@@ -268,7 +346,10 @@ it('puts a journal aside that is corrupt in the middle or of another version, sa
     await settled();
     expect(next).toMatchObject({ isContinued: false, entries: [] });
     expect(next.journal.incarnation).not.toBe(first.journal.incarnation);
-    expect(world.log.lines.at(-1)?.fields).toMatchObject({ code, file: expect.stringMatching(/journal\.corrupt-\d{8}T\d{6}Z$/) });
+    expect(world.log.lines.at(-1)?.fields).toMatchObject({
+      code,
+      file: expect.stringMatching(/journal\.corrupt-\d{8}T\d{6}Z$/),
+    });
     const names = [...world.disk.files.keys()];
     expect(names.filter((name) => name.includes('corrupt'))).toHaveLength(1);
     expect(names.filter((name) => name.includes('/window/'))).toEqual([]);
@@ -300,8 +381,8 @@ it('property: after a power loss at any byte, with any share of what was not syn
     world.disk.stopAt = stopAt;
     const stored = new Map<number, string>();
     await programme(world, stored).catch(() => undefined);
-    for (const share of [0, 0.5, 1]) {
-      const after = { ...diskWorld(), disk: world.disk.afterPowerLoss(() => share), boot: 'b2' };
+    for (const share of SHARES) {
+      const after = { ...diskWorld(), disk: world.disk.afterPowerLoss(share), boot: 'b2' };
       const next = await openLife(after);
       expect(next.isContinued).toBe(false);
       for (let number = 1; number <= 4; number++) {

@@ -12,7 +12,8 @@ const RECORDS = [
 ];
 const encoded = RECORDS.map(encodeRecord);
 const file = Buffer.concat([logHeader(), ...encoded]);
-const endOf = (count: number): number => logHeader().length + encoded.slice(0, count).reduce((sum, { length }) => sum + length, 0);
+const endOf = (count: number): number =>
+  logHeader().length + encoded.slice(0, count).reduce((sum, { length }) => sum + length, 0);
 
 it('reads back what was written', () => {
   expect(readLog(file)).toEqual({ kind: 'read', records: RECORDS, endByte: file.length, tornBytes: 0 });
@@ -32,7 +33,12 @@ it('cuts off a tail that was torn at any byte of any record', () => {
 
 it('reads a header that was torn at any byte as an empty journal', () => {
   for (let length = 0; length < logHeader().length; length++)
-    expect(readLog(file.subarray(0, length))).toMatchObject({ kind: 'read', records: [], endByte: 0, tornBytes: length });
+    expect(readLog(file.subarray(0, length))).toMatchObject({
+      kind: 'read',
+      records: [],
+      endByte: 0,
+      tornBytes: length,
+    });
 });
 
 it('never takes a damaged record for a right one, and calls one in the middle corrupt', () => {
@@ -48,8 +54,15 @@ it('never takes a damaged record for a right one, and calls one in the middle co
 it('tells another version and another kind of file by their names', () => {
   const older = Buffer.from(file);
   older.writeUInt32LE(0, 8);
-  expect(readJournal(older)).toMatchObject({ kind: 'unreadable', code: 'JOURNAL_VERSION', why: expect.stringContaining('version 0') });
-  expect(readJournal(Buffer.from('{"not":"a journal"}'))).toMatchObject({ kind: 'unreadable', code: 'JOURNAL_VERSION' });
+  expect(readJournal(older)).toMatchObject({
+    kind: 'unreadable',
+    code: 'JOURNAL_VERSION',
+    why: expect.stringContaining('version 0'),
+  });
+  expect(readJournal(Buffer.from('{"not":"a journal"}'))).toMatchObject({
+    kind: 'unreadable',
+    code: 'JOURNAL_VERSION',
+  });
   const newer = Buffer.concat([file, encodeRecord({ k: 'from-the-future' })]);
   expect(readJournal(newer)).toMatchObject({ kind: 'unreadable', code: 'JOURNAL_VERSION' });
 });
