@@ -16,12 +16,10 @@ import { openOrigin } from './origin/server.ts';
 import { claimServiceFolder } from './service-folder.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf, ServiceError } from './system/errors.ts';
-import { randomId } from './system/ids.ts';
 import { openLineFile } from './system/line-file.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
-import { openMemoryJournal } from './window/memory-journal.ts';
-import { openMemoryStore } from './window/memory-store.ts';
+import { noteClock, openWindows } from './windows.ts';
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -87,18 +85,21 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   }
 }
 
-async function open(options: ServiceOptions, opened: Opened): Promise<RunningService> {
-  const { settings, log, clock } = options;
-  const folder = opened.add('data directory', await claimServiceFolder(settings.dataDirectory, log, clock));
+async function open(given: ServiceOptions, opened: Opened): Promise<RunningService> {
+  const { settings, log } = given;
+  const folder = opened.add('data directory', await claimServiceFolder(settings.dataDirectory, log, given.clock));
   const metrics = openMetrics();
+  const windows = opened.add('windows', await openWindows({ ...given, metrics }));
+  const { clock } = windows;
+  const options = { ...given, clock };
   const limits = { idleMs: RECEIVER_IDLE_MS };
   const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
   const channels = new Map<string, Channel>();
   for (const channel of settings.channels) {
     const parts = { settings: channel, receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics };
-    const store = openMemoryStore();
-    const journal = openMemoryJournal(randomId());
-    channels.set(channel.id, new Channel({ ...parts, store, journal }));
+    const window = windows.of(channel);
+    channels.set(channel.id, new Channel({ ...parts, ...window }));
+    noteClock(window.journal, clock);
   }
   const directory: ChannelDirectory = {
     get: (id) => channels.get(id),

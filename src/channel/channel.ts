@@ -11,15 +11,17 @@ import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
-import type { Journal, WindowStore } from '../window/model.ts';
+import type { DiskHealth, Journal, WindowStore } from '../window/model.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
 import { Encoding } from './encoding.ts';
 import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
+import { type ChannelEntry, type FormerLife, planEntry } from './former-life.ts';
 import { OnAir } from './on-air.ts';
 import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
 import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
+import type { SlateShelf } from './slate-shelf.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
 import type {
@@ -38,7 +40,12 @@ export interface ChannelParts {
   readonly receiver: CmafReceiver;
   readonly ffmpegPath: string;
   readonly store: WindowStore;
-  readonly journal: Journal;
+  readonly journal: Journal<ChannelEntry>;
+  /** What the journal says of the life before. */
+  readonly former: FormerLife & { readonly isContinued: boolean };
+  /** Slates that were encoded before; undefined where nothing is kept. */
+  readonly slates: SlateShelf | undefined;
+  readonly health: DiskHealth;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -128,15 +135,31 @@ export class Channel implements ChannelView {
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
   }
 
-  /** Encodes the slate of the assumed plan and goes on air with it. */
+  /** Goes on with what a former life left, or encodes the slate of the assumed plan and goes on air with it. */
   open(): void {
-    const choice = choosePlan(this.#ladder, undefined, this.#parts.settings.latency);
+    const { former, settings } = this.#parts;
+    this.#resume();
+    const choice = choosePlan(this.#ladder, former.plan?.source, settings.latency);
     if (choice.kind === 'bad') {
       this.#fault('LADDER_INVALID', choice.reason);
       return;
     }
     this.#plan = choice.plan;
-    this.#slates.want(choice.plan, false);
+    // The ladder is the same: Grid and Tracks are kept for as long as the window lives.
+    this.#isPlanFixed = former.plan !== undefined && former.plan.key === choice.plan.key;
+    if (this.#isPlanFixed) this.#lastFeedMs = this.#onAir.timeline.edgeMs ?? 0;
+    this.#slates.want(choice.plan, this.#onAir.isOpen);
+  }
+
+  #resume(): void {
+    const { timeline } = this.#onAir;
+    if (timeline.period === undefined) return;
+    this.#onAir.resume(this.#parts.slates?.fitting(timeline.period));
+    if (timeline.isOver(this.#parts.clock.nowMs()) && !timeline.isEnded) return;
+    this.#to('slate-ready', 'the window of the former life goes on');
+    if (timeline.isEnded) this.#to('absent-too-long', 'the presentation had ended');
+    else if (timeline.hasBeenLive) this.#awaitPublisher();
+    this.#onAir.tellTexts();
   }
 
   /** False while a publisher is in, who must not be replaced. */
@@ -248,6 +271,7 @@ export class Channel implements ChannelView {
       return undefined;
     }
     this.#isPlanFixed = true;
+    this.#parts.journal.note(planEntry(choice.plan.key, source));
     const slate = this.#plan?.key === choice.plan.key ? this.#plan.slate : undefined;
     return { ...choice.plan, slate };
   }
@@ -275,9 +299,14 @@ export class Channel implements ChannelView {
     this.#cancelGrace();
     this.#encoding.end();
     this.#to('publish-out', why);
+    if (this.#state !== 'closed') this.#awaitPublisher();
+  }
+
+  /** For absentTimeout. */
+  #awaitPublisher(): void {
     const { clock, settings } = this.#parts;
     const { absentTimeoutMs: timeoutMs } = settings;
-    if (timeoutMs === undefined || this.#state === 'closed') return;
+    if (timeoutMs === undefined) return;
     this.#cancelAbsence();
     this.#cancelAbsence = clock.after(timeoutMs, () => {
       this.#to('absent-too-long', `nobody published for ${timeoutMs} ms`);
@@ -345,6 +374,7 @@ export class Channel implements ChannelView {
       state: this.#state,
       timeline: this.#onAir.timeline,
       store: this.#parts.store,
+      disk: this.#parts.health.state,
       plan: this.#plan,
       feed: this.#feed,
       pushed: this.pushPoint?.status(),

@@ -4,17 +4,13 @@
  */
 import type { Period } from '../package/model.ts';
 import type { Timeline } from '../package/timeline.ts';
-import type { WindowStore } from '../window/model.ts';
+import type { MemoryObject, WindowStore } from '../window/model.ts';
 import type { MediaAnswer, MediaName } from './view.ts';
-
-/** Periods that have left the window are remembered, so that their URLs answer 410 and not 404, up to this many in all. */
-const REMEMBERED_PERIODS = 32;
 
 export class MediaIndex {
   readonly #timeline: Timeline;
   readonly #store: WindowStore;
   readonly #hasParts: boolean;
-  readonly #periods: Period[] = [];
 
   /** hasParts: parts are published before their Segment is whole. */
   constructor(timeline: Timeline, store: WindowStore, hasParts = false) {
@@ -23,28 +19,13 @@ export class MediaIndex {
     this.#hasParts = hasParts;
   }
 
-  /** Nobody has been shown any of it. */
-  forgetAll(): void {
-    this.#periods.length = 0;
-  }
-
-  remember(period: Period): void {
-    this.#periods.push(period);
-    while (this.#periods.length > REMEMBERED_PERIODS && this.#hasOldestLeft()) this.#periods.shift();
-  }
-
-  #hasOldestLeft(): boolean {
-    const [oldest, second] = this.#periods;
-    return second !== undefined && this.#timeline.find(second.startNumber - 1)?.period !== oldest;
-  }
-
   /** True for a Track that has or had media: where no list shows it, it was withdrawn, or is on its way back. */
   wasOnAir(track: string): boolean {
-    return this.#periods.some((period) => period.tracks.some(({ id }) => id === track));
+    return this.#timeline.periods.some((period) => period.tracks.some(({ id }) => id === track));
   }
 
   answer(name: MediaName): MediaAnswer {
-    const ofTrack = this.#periods.filter(
+    const ofTrack = this.#timeline.periods.filter(
       (period) => period.gen === name.gen && period.tracks.some(({ id }) => id === name.track),
     );
     if (ofTrack.length === 0) return { kind: 'unknown' };
@@ -64,7 +45,7 @@ export class MediaIndex {
     if (name.kind !== 'segment' || this.#openNumber !== number) return undefined;
     const count = this.#publishedParts(track, number);
     const parts = Array.from({ length: count }, (_, part) => this.#store.part({ track, gen, number }, part));
-    const there = parts.filter((part) => part !== undefined);
+    const there = parts.filter((part): part is MemoryObject => part?.bytes !== undefined);
     const contentType = there[0]?.contentType;
     if (contentType === undefined || there.length < count) return undefined;
     return { kind: 'growing', parts: there, contentType, key: mediaPartKey(track, gen, number, count) };

@@ -11,7 +11,7 @@ import { isSamePeriod, slatePlan } from '../package/period-plan.ts';
 import type { RunSource } from '../package/run-source.ts';
 import type { RunOrigin } from '../package/segmenter.ts';
 import type { Slate } from '../package/slate.ts';
-import { Timeline } from '../package/timeline.ts';
+import type { Timeline } from '../package/timeline.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import { messageOf } from '../system/errors.ts';
 import { blockingReload, partKey, type ReloadAnswer, wholeKey } from './blocking-reload.ts';
@@ -21,7 +21,8 @@ import { MediaIndex, mediaKey, mediaPartKey } from './media-index.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 import { Publication } from './publication.ts';
 import { ReadyKeys } from './ready-keys.ts';
-import { manifestSettings, timelineSettings } from './timing.ts';
+import { resumeTimeline } from './resumed-timeline.ts';
+import { manifestSettings } from './timing.ts';
 import type { MediaAnswer, MediaName, PlaylistDirectives, TextAnswer, TextName } from './view.ts';
 
 /** A slate takes seconds on a busy machine; edges wait for ten. A player that is told 404 here ends. */
@@ -51,22 +52,27 @@ export class OnAir {
   readonly #ready = new ReadyKeys();
   /** Parts are published before their Segment is whole. */
   readonly #hasParts: boolean;
-  /** A manifest or media has been answered. */
-  #isShown = false;
+  /** Of the GENs of this Channel, beside the journal's incarnation. */
+  readonly #mark: string;
+  /** A manifest or media has been answered, in this life or the one before. */
+  #isShown: boolean;
   #isClosed = false;
+  #heldFrom = 0;
   #cancelTimer: () => void = () => undefined;
 
   constructor(parts: ChannelParts, listener: OnAirListener) {
-    const { settings, store, journal } = parts;
+    const { settings, store } = parts;
     this.#parts = parts;
     this.#settings = settings;
     this.#listener = listener;
-    this.timeline = new Timeline(timelineSettings(settings, journal.incarnation));
+    const { timeline, mark } = resumeTimeline(parts);
+    this.timeline = timeline;
+    this.#mark = mark;
+    this.#isShown = this.isOpen;
     this.#manifests = new Manifests(manifestSettings(settings));
     this.#hasParts = LATENCY_TIMING[settings.latency].publishesParts;
     this.#index = new MediaIndex(this.timeline, store, this.#hasParts);
     this.#publication = new Publication(parts, {
-      onPeriod: (period) => this.#index.remember(period),
       onPart: ({ track, gen, number, part }) => this.#notePart(track, gen, number, part.part),
       onSegment: (track, gen, number) => this.#noteSegment(track, gen, number),
       onCommitted: (segment) => this.#committed(segment),
@@ -81,9 +87,29 @@ export class OnAir {
     return this.#isShown;
   }
 
+  /**
+   * What a former life left goes on; `slate` has the Period's own CMAF headers. What passed meanwhile is filled, or, where the service was
+   * away for the whole window, left behind: then the slate of the plan begins another presentation.
+   */
+  resume(slate: Slate | undefined): void {
+    const { clock, log } = this.#parts;
+    const { timeline } = this;
+    const nowMs = clock.nowMs();
+    const { segments, ended } = timeline.presentation();
+    const { number: from } = segments[0] ?? {};
+    const [newest, beganUs] = [segments.at(-1), clock.monotonicUs()];
+    const isOver = timeline.isOver(nowMs);
+    if (slate !== undefined && !isOver) timeline.setSlate(slate);
+    if (!ended && !isOver) this.advance();
+    const awayMs = Math.round(nowMs - (newest?.endMs ?? nowMs));
+    const filled = (timeline.nextNumber ?? 0) - 1 - (newest?.number ?? 0);
+    const tookMs = Math.round((clock.monotonicUs() - beganUs) / 1000);
+    const found = { segments: segments.length, from, to: newest?.number, awayMs, filled, isOver, ended, tookMs };
+    log.info(found, 'window of the former life goes on');
+  }
+
   /** The slate of a plan is there. True when the window was begun with it: the first time, or anew. */
   useSlate(plan: PlanInUse, slate: Slate): boolean {
-    const nowMs = this.#parts.clock.nowMs();
     const filler = slatePlan(plan.grid, plan.facts, slate);
     // The assumed plan was wrong and nobody has watched yet: nothing has to be declared, the window is made anew.
     const isWrong = this.timeline.presentation().segments.some(({ period }) => !isSamePeriod(period, filler));
@@ -91,13 +117,15 @@ export class OnAir {
       if (this.#listener.isWanted()) this.reopen({ ...plan, slate });
       return false;
     }
-    if (this.isOpen && (this.#isShown || !isWrong)) {
+    const isOver = this.timeline.isOver(this.#parts.clock.nowMs());
+    if (this.isOpen && !isOver && (this.#isShown || !isWrong)) {
       this.timeline.setSlate(slate);
+      this.timeline.fallBackOn(filler);
       this.advance();
       return false;
     }
-    if (this.isOpen) this.#forgetWindow(nowMs);
-    this.#guarded(() => this.timeline.open(filler, nowMs));
+    if (this.isOpen && !isOver) this.#forgetWindow(this.#parts.clock.nowMs());
+    this.#guarded((nowMs) => this.timeline.open(filler, nowMs));
     return true;
   }
 
@@ -118,8 +146,7 @@ export class OnAir {
   }
 
   /** Carries out what a step of the timeline says; a broken invariant ends here. */
-  #guarded(step: (nowMs: number) => TimelineEvent[]): void {
-    const nowMs = this.#parts.clock.nowMs();
+  #guarded(step: (nowMs: number) => TimelineEvent[], nowMs = this.#parts.clock.nowMs()): void {
     try {
       this.#carryOut(step(nowMs), nowMs);
     } catch (thrown) {
@@ -146,7 +173,7 @@ export class OnAir {
     const nowMs = clock.nowMs();
     const heardMs = this.#listener.lastHeardMs();
     if (heardMs !== undefined) this.timeline.heard(heardMs);
-    this.#guarded(() => this.timeline.advance(nowMs));
+    this.#guarded(() => this.timeline.advance(nowMs), nowMs);
     this.#cancelTimer();
     const { deadlineMs } = this.timeline;
     // While a slate is missing the deadline is in the past: its arrival, or whole media, calls again.
@@ -172,12 +199,20 @@ export class OnAir {
   /** Everything is stored before anybody is told of anything: who asks for a text is promised what it names. */
   #carryOut(events: readonly TimelineEvent[], nowMs: number): void {
     this.#publication.carryOut(events, nowMs);
+    this.#forgetLost(nowMs);
     this.#ready.tellNoted();
   }
 
+  /** What the window had to let go before its time is not listed either. */
+  #forgetLost(nowMs: number): void {
+    const { heldFrom } = this.#parts.store;
+    if (heldFrom <= this.#heldFrom) return;
+    this.#heldFrom = heldFrom;
+    this.#publication.carryOut(this.timeline.forgetBelow(heldFrom, nowMs), nowMs);
+  }
+
   #forgetWindow(nowMs: number): void {
-    this.#carryOut(this.timeline.restart(), nowMs);
-    this.#index.forgetAll();
+    this.#carryOut(this.timeline.restart(this.#parts.journal.incarnation + this.#mark), nowMs);
     // What is being handed out can't be finished.
     this.#ready.tell('all');
   }

@@ -3,6 +3,7 @@
  * It never decides. Invariant: a number is journalled as begun before its first byte can be served.
  */
 import { AssertionError } from 'node:assert';
+import { entryOf } from '../package/journal-entry.ts';
 import type { CommittedSegment, Period } from '../package/model.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import type { ChannelParts } from './channel.ts';
@@ -11,7 +12,6 @@ import { observeStages } from './stages.ts';
 type PublishedPart = TimelineEvent & { kind: 'part' };
 
 export interface PublicationListener {
-  onPeriod(period: Period): void;
   onPart(part: PublishedPart): void;
   onSegment(track: string, gen: string, number: number): void;
   onCommitted(segment: CommittedSegment): void;
@@ -22,6 +22,8 @@ export class Publication {
   readonly #listener: PublicationListener;
   /** What was begun last: once for all Tracks of a number. */
   #begun = '';
+  /** GENs that this life has made something under. */
+  readonly #own = new Set<string>();
 
   constructor(parts: ChannelParts, listener: PublicationListener) {
     this.#parts = parts;
@@ -32,6 +34,10 @@ export class Publication {
   carryOut(events: readonly TimelineEvent[], nowMs: number): void {
     const { store, journal, metrics, settings } = this.#parts;
     for (const event of events) {
+      if (event.kind === 'part') this.#journal(event.gen, event.number);
+      if (event.kind === 'segment') this.#journal(event.record.gen, event.record.number);
+      // Before its bytes are stored: what has none then was never served (package/resume.ts).
+      journal.note(entryOf(event, nowMs));
       switch (event.kind) {
         case 'period':
           this.#begin(event.period, nowMs);
@@ -51,6 +57,12 @@ export class Publication {
         case 'generation-gone':
           store.forgetGeneration(event.gen);
           journal.retire(event.gen);
+          this.#own.delete(event.gen);
+          break;
+        case 'opened':
+        case 'restarted':
+        case 'ended':
+        case 'abandoned':
           break;
       }
     }
@@ -66,13 +78,11 @@ export class Publication {
     metrics.periods.inc({ channel: settings.id });
     const tracks = period.tracks.map(({ id }) => id);
     log.info({ period: period.id, number: period.startNumber, tracks }, 'period begun');
-    this.#listener.onPeriod(period);
   }
 
   #storePart(event: PublishedPart, nowMs: number): void {
     const { store, metrics, settings } = this.#parts;
     const { track, trackKind, gen, number, part, endMs, frameMs } = event;
-    this.#journal(gen, number);
     const object = { bytes: part.bytes, contentType: `${trackKind}/mp4`, publishedMs: nowMs };
     store.putPart({ track, gen, number }, part.part, object);
     metrics.parts.inc({ channel: settings.id, source: part.source });
@@ -85,7 +95,6 @@ export class Publication {
 
   #store({ trackKind, track, record, parts }: TimelineEvent & { kind: 'segment' }, nowMs: number): void {
     const { gen, number } = record;
-    this.#journal(gen, number);
     const contentType = `${trackKind}/mp4`;
     this.#parts.store.putSegment({ key: { track, gen, number }, parts, contentType, publishedMs: nowMs });
     this.#listener.onSegment(track, gen, number);
@@ -93,7 +102,12 @@ export class Publication {
 
   #journal(gen: string, number: number): void {
     const begun = `${gen}/${number}`;
-    if (begun !== this.#begun && !this.#parts.journal.begin(gen, number)) {
+    if (begun === this.#begun) return;
+    const { journal, former } = this.#parts;
+    // What a former life had begun last is gone on with, once.
+    const isGoneOnWith = former.isContinued && !this.#own.has(gen) && journal.lastBegun(gen) === number;
+    this.#own.add(gen);
+    if (!isGoneOnWith && !journal.begin(gen, number)) {
       throw new AssertionError({ message: `number ${number} of ${gen} was begun before` });
     }
     this.#begun = begun;

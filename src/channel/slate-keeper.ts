@@ -1,17 +1,19 @@
 /**
- * Sees to it that the plan in use gets its slate: one encode at a time, tried again after a failure; of the operator's picture
- * where there is one that can be used, else of the built-in one.
+ * Sees to it that the plan in use gets its slate: from the shelf at once where it was encoded before, else one encode at a time, tried
+ * again after a failure; of the operator's picture where there is one that can be used, else of the built-in one.
  * It never puts a slate on air. Invariant: a slate that is no longer wanted is not told.
  */
 import type { Slate } from '../package/slate.ts';
+import { slateBytes } from '../package/slate-bytes.ts';
 import type { ChannelParts } from './channel.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 import { encodeSlate } from './slate-maker.ts';
+import { slateKey } from './slate-shelf.ts';
 
 const RETRY_MS = 5000;
 
 export interface SlateKeeperOptions {
-  readonly parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock'>;
+  readonly parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock' | 'slates'>;
   readonly channel: string;
   /** Absolute path of a PNG; it was one when the service started. */
   readonly picturePath?: string | undefined;
@@ -40,7 +42,10 @@ export class SlateKeeper {
   want(plan: PlanInUse, isInBackground: boolean): void {
     if (this.#job?.key === plan.key) return;
     this.close();
-    this.#make(plan, isInBackground, this.#options.picturePath);
+    const { picturePath, parts, onSlate } = this.#options;
+    const known = parts.slates?.read(slateKey(plan.plan, { ...parts, picturePath }));
+    if (known === undefined) this.#make(plan, isInBackground, picturePath);
+    else onSlate(plan, known);
   }
 
   #make(plan: PlanInUse, isInBackground: boolean, picturePath: string | undefined): void {
@@ -63,6 +68,7 @@ export class SlateKeeper {
       this.#job = undefined;
       if (outcome.kind === 'ok') {
         onSlate(plan, outcome.slate);
+        parts.slates?.write(slateKey(plan.plan, { ...parts, picturePath }), slateBytes(plan.grid, outcome.inputs));
         return;
       }
       const why = `${outcome.reason}; ffmpeg's last words: ${outcome.lastLines.slice(-3).join(' / ')}`;

@@ -8,7 +8,7 @@ import type { CmafReceiver } from '../cmaf/receiver.ts';
 import type { CmafSink } from '../cmaf/sink.ts';
 import type { Grid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
-import { makeSlate, type Slate } from '../package/slate.ts';
+import { makeSlate, type Slate, type SlateInput } from '../package/slate.ts';
 import type { Clock } from '../system/clock.ts';
 import { slateCommand } from '../transcode/arguments.ts';
 import { startEncoder } from '../transcode/ffmpeg-process.ts';
@@ -31,7 +31,7 @@ export interface SlateRequest {
 }
 
 export type SlateOutcome =
-  | { readonly kind: 'ok'; readonly slate: Slate }
+  | { readonly kind: 'ok'; readonly slate: Slate; readonly inputs: readonly SlateInput[] }
   | { readonly kind: 'failed'; readonly reason: string; readonly lastLines: readonly string[] };
 
 /** A slate takes about a second; a machine that needs this long can't carry the Channel either. */
@@ -135,7 +135,7 @@ function assemble(
   collected: ReadonlyMap<string, Collected>,
   lastLines: readonly string[],
 ): SlateOutcome {
-  const inputs = [];
+  const inputs: SlateInput[] = [];
   for (const facts of request.facts) {
     const entry = collected.get(facts.id);
     if (entry?.init === undefined) return { kind: 'failed', reason: `no CMAF header for track ${facts.id}`, lastLines };
@@ -143,5 +143,5 @@ function assemble(
     inputs.push({ id: facts.id, init: entry.init, fragments: entry.fragments, frameTicks });
   }
   const result = makeSlate(request.grid, inputs);
-  return result.kind === 'ok' ? result : { kind: 'failed', reason: result.reason, lastLines };
+  return result.kind === 'ok' ? { ...result, inputs } : { kind: 'failed', reason: result.reason, lastLines };
 }

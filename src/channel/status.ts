@@ -3,7 +3,7 @@ import type { Feed, SourceDescription } from '../ingest/model.ts';
 import type { Timeline } from '../package/timeline.ts';
 import { formatFrameRate } from '../system/frame-rate.ts';
 import type { LeftOut } from '../transcode/rung-policy.ts';
-import type { WindowStore } from '../window/model.ts';
+import type { DiskState, WindowStore } from '../window/model.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { Fault } from './fault-log.ts';
 import type { PlanInUse } from './plan-in-use.ts';
@@ -15,6 +15,7 @@ export interface ChannelFacts {
   readonly state: ChannelState;
   readonly timeline: Timeline;
   readonly store: WindowStore;
+  readonly disk: DiskState;
   readonly plan: PlanInUse | undefined;
   readonly feed: Feed | undefined;
   /** Who pushes CMAF, where somebody does. */
@@ -43,6 +44,7 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
     newestEndMs: edgeMs,
     windowBytes: facts.store.bytes,
     windowSegments: timeline.presentation().segments.length,
+    disk: facts.disk,
     segmentMs,
     tracks: (period?.tracks ?? []).map(
       (track): TrackStatus => ({

@@ -5,7 +5,7 @@
 import { LATENCY_TIMING, LISTED_MS, RETENTION_MS } from '../config/latency-timing.ts';
 import type { ChannelSettings } from '../config/model.ts';
 import type { TextSettings } from '../package/texts.ts';
-import type { TimelineSettings } from '../package/timeline.ts';
+import type { TimelineSettings } from '../package/timeline-settings.ts';
 
 /** External encoders have a delay of their own (lookahead, network), and absolute times leave no choice of a base: a second more of each. */
 const PUSHED_MARGIN_MS = 2000;

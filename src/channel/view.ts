@@ -4,7 +4,7 @@
  */
 import type { Advice } from '../ingest/advice-model.ts';
 import type { TextName } from '../package/texts.ts';
-import type { StoredObject } from '../window/model.ts';
+import type { DiskState, MemoryObject, StoredObject } from '../window/model.ts';
 
 export type { TextName };
 
@@ -70,7 +70,7 @@ export type MediaAnswer =
    */
   | {
       readonly kind: 'growing';
-      readonly parts: readonly StoredObject[];
+      readonly parts: readonly MemoryObject[];
       readonly contentType: string;
       readonly key: string;
     }
@@ -119,6 +119,8 @@ export interface ChannelStatus {
   readonly newestEndMs: number | undefined;
   readonly windowBytes: number;
   readonly windowSegments: number;
+  /** Of the window and its journal. */
+  readonly disk: DiskState;
   readonly segmentMs: number | undefined;
   readonly tracks: readonly TrackStatus[];
   readonly droppedRungs: readonly {

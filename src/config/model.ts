@@ -67,6 +67,8 @@ export interface ChannelSettings {
   readonly latency: Latency;
   /** The whole time-shift window, listed by the dvr playlists. */
   readonly windowMs: number;
+  /** What it may take on disk; over it the oldest Segments go before their time. */
+  readonly windowBytes: number;
   /** What passes without media of a publisher: slate, or a gap in all manifests (once somebody has been live). */
   readonly whenAbsent: 'slate' | 'gap';
   /** Absolute path of a PNG to make the slate of; undefined: the built-in picture. */

@@ -3,8 +3,6 @@
  * It never lists what is merely unknown; an entry leaves this file in the commit that makes it work.
  */
 
-import { formatDurationMs, parseDurationMs } from './quantities.ts';
-import { LONGEST_WINDOW_MS } from './settings-schema.ts';
 import type { YamlPath } from './yaml-source.ts';
 
 const PLANNED_AT_TOP: Readonly<Record<string, string>> = {
@@ -26,18 +24,15 @@ const PLANNED_IN_CHANNEL: Readonly<Record<string, string>> = {
 };
 
 /** `not yet: ...` for a key or value that is planned, by its path in the settings file. */
-export function settingsNotYet(path: YamlPath, value: unknown): string | undefined {
-  const planned = plannedAt(path.map(String), value);
+export function settingsNotYet(path: YamlPath): string | undefined {
+  const planned = plannedAt(path.map(String));
   return planned === undefined ? undefined : `not yet: ${planned}`;
 }
 
-function plannedAt([top = '', second = '', key, ...deeper]: readonly string[], value: unknown): string | undefined {
+function plannedAt([top = '', second = '', key, ...deeper]: readonly string[]): string | undefined {
   if (second === '') return own(PLANNED_AT_TOP, top);
   if (top !== 'channels') return key === undefined ? own(PLANNED_IN_LISTEN, second) : undefined;
   if (key === undefined || deeper.length > 0) return undefined;
-  const longest = formatDurationMs(LONGEST_WINDOW_MS);
-  if (key === 'window' && typeof value === 'string' && (parseDurationMs(value) ?? 0) > LONGEST_WINDOW_MS)
-    return `a window above ${longest}; today it is ${longest} at most`;
   return own(PLANNED_IN_CHANNEL, key);
 }
 

@@ -32,6 +32,21 @@ export function parseDurationMs(text: string): number | undefined {
   return figure === undefined || factor === undefined ? undefined : Math.round(Number(figure) * factor);
 }
 
+const BYTES = /^(\d{1,9}(?:\.\d{1,3})?)\s?([MGT])B?$/;
+const BYTE_UNITS: Readonly<Record<string, number>> = { M: 1e6, G: 1e9, T: 1e12 };
+
+/** `500M`, `20G`, `1.5T`: powers of 1000, as disks are sold; undefined when the text is none. */
+export function parseBytes(text: string): number | undefined {
+  const [, figure, unit] = BYTES.exec(text.trim()) ?? [];
+  const factor = unit === undefined ? undefined : BYTE_UNITS[unit];
+  return figure === undefined || factor === undefined ? undefined : Math.round(Number(figure) * factor);
+}
+
+export function formatBytes(bytes: number): string {
+  const unit = ['T', 'G', 'M'].find((name) => bytes >= (BYTE_UNITS[name] ?? 1)) ?? 'M';
+  return `${Math.round((bytes / (BYTE_UNITS[unit] ?? 1)) * 10) / 10}${unit}`;
+}
+
 /** `999`, `2800k`, `100M`: the way ladders write them. */
 export function formatBits(bits: number): string {
   if (bits >= 10_000_000) return `${Math.round(bits / 100_000) / 10}M`;

@@ -5,12 +5,15 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { formatDurationMs, parseDurationMs } from './quantities.ts';
+import { formatBytes, formatDurationMs, parseBytes, parseDurationMs } from './quantities.ts';
 
 /** Longest HLS TARGETDURATION a ladder may have is 6 s, and RFC 8216 6.2.2 keeps three of them in a live playlist. */
 const SHORTEST_WINDOW_MS = 20_000;
-/** What fits in memory; longer windows need the disk spool. */
-export const LONGEST_WINDOW_MS = 15 * 60_000;
+/** A day: a journal of it is read in a second. */
+const LONGEST_WINDOW_MS = 24 * 3_600_000;
+
+const SMALLEST_WINDOW_BYTES = 10e6;
+const LARGEST_WINDOW_BYTES = 100e12;
 
 /** Of one service: each has an encoder, and a second service is a better neighbour than a 65th channel. */
 const MOST_CHANNELS = 64;
@@ -68,6 +71,27 @@ function duration(minimumMs: number, maximumMs: number, example: string) {
       if (durationMs === undefined) return fail('is no duration with a unit (ms, s, m, h)');
       if (durationMs < minimumMs) return fail('is too short');
       return durationMs > maximumMs ? fail('is too long') : durationMs;
+    });
+}
+
+function size(minimumBytes: number, maximumBytes: number, example: string) {
+  const range = `${formatBytes(minimumBytes)} to ${formatBytes(maximumBytes)}`;
+  return z
+    .string()
+    .max(32)
+    .meta({ title: `a size in bytes from ${range}, for example ${example}` })
+    .transform((written, context) => {
+      const bytes = parseBytes(written);
+      const isRight = bytes !== undefined && bytes >= minimumBytes && bytes <= maximumBytes;
+      if (isRight) return bytes;
+      const message =
+        bytes === undefined
+          ? 'is no size with a unit (M, G, T)'
+          : bytes < minimumBytes
+            ? 'is too small'
+            : 'is too large';
+      context.issues.push({ code: 'custom', input: written, message });
+      return z.NEVER;
     });
 }
 
@@ -183,7 +207,8 @@ const channelSchema = z
     keys: keysSchema.optional(),
     source: z.enum(['rtmp', 'cmaf']).default('rtmp'),
     latency: z.enum(['normal', 'low', 'ultra']).default('normal'),
-    window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '2m').prefault('2m'),
+    window: duration(SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS, '15m').optional(),
+    windowSize: size(SMALLEST_WINDOW_BYTES, LARGEST_WINDOW_BYTES, '20G').optional(),
     whenAbsent: z.enum(['slate', 'gap']).default('slate'),
     slate: pathSchema.optional().meta({ title: 'the path of a PNG file, for example slate.png' }),
     takeover: z.enum(['refuse', 'replace']).default('refuse'),

@@ -22,6 +22,7 @@ import { findLadder, shownPath } from './shipped-ladders.ts';
 import { pictureFault } from './slate-file.ts';
 import { readTextFile } from './text-file.ts';
 import { type Environment, replaceVariables } from './variables.ts';
+import { defaultWindowBytes, defaultWindowMs, windowProblems } from './window-settings.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
 
 const MAX_SETTINGS_BYTES = 1_000_000;
@@ -88,6 +89,7 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
     ...portProblems({ ...listens, ...(rtmps === undefined ? {} : { rtmps }), ...(cmaf === undefined ? {} : { cmaf }) }),
     ...channelProblems(found.channels, source, overrides.streamKey),
     ...sourceProblems(found.channels, source, cmaf !== undefined),
+    ...windowProblems(found.channels, source, dataDirectoryOf(layers) !== undefined),
     ...found.problems,
   ];
   if (wrong.length > 0 || found.ladderLines.length > 0) return bad(wrong, found.ladderLines);
@@ -243,7 +245,12 @@ async function channelsOf(layers: Layers): Promise<FoundChannels> {
     else {
       for (const note of found.notes) notes.add(note);
       const isDefault = withoutKeys.length === 1 && withoutKeys[0]?.[0] === id;
-      channels.push(channelOf(id, channel, found, slatePath, isDefault ? overrides.streamKey : undefined));
+      channels.push(
+        channelOf(id, channel, found, slatePath, {
+          streamKey: isDefault ? overrides.streamKey : undefined,
+          hasDisk: dataDirectoryOf(layers) !== undefined,
+        }),
+      );
     }
   }
   return { channels, problems, ladderLines, notes: [...notes] };
@@ -252,7 +259,6 @@ async function channelsOf(layers: Layers): Promise<FoundChannels> {
 const DEFAULT_CHANNEL_FILE: ChannelFile = {
   source: 'rtmp',
   latency: 'normal',
-  window: 120_000,
   whenAbsent: 'slate',
   takeover: 'refuse',
   reconnectGrace: 2000,
@@ -287,11 +293,12 @@ function outsideProblem(source: string, text: string): Problem {
 
 function channelOf(
   id: string,
-  { keys, source, latency, window, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
+  { keys, source, latency, window, windowSize, whenAbsent, takeover, reconnectGrace, absentTimeout }: ChannelFile,
   { path, ladder }: Extract<FoundLadder, { kind: 'ok' }>,
   slatePath: string | undefined,
-  streamKey: string | undefined,
+  { streamKey, hasDisk }: { readonly streamKey: string | undefined; readonly hasDisk: boolean },
 ): ChannelSettings {
+  const windowMs = window ?? defaultWindowMs(hasDisk);
   const written = Object.entries(keys ?? {}).map(([name, secret]) => ({ name, secret }));
   return {
     id,
@@ -300,7 +307,8 @@ function channelOf(
     keys: written.length === 0 && streamKey !== undefined ? [{ name: 'primary', secret: streamKey }] : written,
     source,
     latency,
-    windowMs: window,
+    windowMs,
+    windowBytes: windowSize ?? defaultWindowBytes(ladder, windowMs),
     whenAbsent,
     slatePath,
     takeover,

@@ -41,3 +41,12 @@ export function readinessOf(statuses: readonly ChannelStatus[], nowMs: number): 
   });
   return { ready: channels.every((channel) => channel.fresh), channels };
 }
+
+/** Channels whose disk is out of order: live goes on, a restart would lose what came since. */
+export function diskFaultsOf(statuses: readonly ChannelStatus[]) {
+  return statuses.flatMap(({ id, disk }) => {
+    if (disk.kind !== 'degraded') return [];
+    const { code, message, sinceMs } = disk;
+    return [{ channel: id, code, message, sinceMs }];
+  });
+}

@@ -8,7 +8,7 @@ import { type ErrorCode, messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PageAsset } from './page-assets.ts';
-import { readinessOf, STOPPING } from './readiness.ts';
+import { diskFaultsOf, readinessOf, STOPPING } from './readiness.ts';
 import { isLocalRequest } from './trust.ts';
 
 /** What the page needs to know of the other ports. */
@@ -75,9 +75,13 @@ function sendAsset(request: Request, response: Response, asset: PageAsset): void
 
 function addHealth(app: Express, { directory, metrics, isStopping }: ControlRoutes): void {
   app.get('/healthz', (_request, response) => {
+    const uptimeSeconds = Math.round(process.uptime());
+    const disks = diskFaultsOf(directory.all().map((channel) => channel.status()));
+    // Degraded is alive: what would be started anew loses what it has in memory.
     response.json({
-      status: 'ok',
-      uptimeSeconds: Math.round(process.uptime()),
+      status: disks.length === 0 ? 'ok' : 'degraded',
+      uptimeSeconds,
+      ...(disks.length > 0 && { disks }),
     });
   });
   app.get('/readyz', (_request, response) => {

@@ -8,6 +8,7 @@ import type { ChannelView, MediaAnswer, MediaName } from '../channel/view.ts';
 import type { Clock } from '../system/clock.ts';
 import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
+import { type StoredObject, sizeOf } from '../window/model.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import type { Connections } from './connections.ts';
 import type { Load } from './load.ts';
@@ -64,7 +65,7 @@ class GrowingBody {
 
   #take(answer: MediaAnswer): void {
     if (answer.kind === 'growing') this.#more(answer);
-    else if (answer.kind === 'ready') this.#finish(answer.object.bytes);
+    else if (answer.kind === 'ready') this.#finish(answer.object);
     else this.#body.cut();
   }
 
@@ -100,9 +101,10 @@ class GrowingBody {
     const stopWatching = connections.onGone(this.#exchange.request, cancel);
   }
 
-  #finish(whole: Buffer): void {
-    if (whole.length < this.#sentBytes) throw new Error(`segment of ${whole.length} bytes, ${this.#sentBytes} sent`);
-    this.#body.end(whole.subarray(this.#sentBytes));
+  #finish(whole: StoredObject): void {
+    const sizeBytes = sizeOf(whole);
+    if (sizeBytes < this.#sentBytes) throw new Error(`segment of ${sizeBytes} bytes, ${this.#sentBytes} sent`);
+    this.#body.end(whole, this.#sentBytes);
   }
 }
 

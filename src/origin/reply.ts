@@ -1,20 +1,25 @@
 /**
  * Writes answers: whole bodies, ranges, 304 and problems, each with its length, counted by kind and status.
- * It never decides what a URL names. Invariant: an answer is written once and in one piece from a shared Buffer; a client
- * that takes longer than bodyMs over it is cut off, so that nobody pins evicted media.
+ * It never decides what a URL names. Invariant: an answer is written once, in one piece from a shared Buffer or piece by piece from
+ * a file; a client that takes longer than bodyMs over it is cut off, so that nobody pins evicted media.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.ts';
+import { messageOf } from '../system/errors.ts';
+import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
 import type { AccessLog } from './access-log.ts';
 import { Burst, type Echo } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { type RequestFields, select, type Validators } from './conditional.ts';
 import type { Connections } from './connections.ts';
+import { sendFile } from './file-body.ts';
 import type { Load } from './load.ts';
 import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
 import {
+  type Content,
   CROSS_ORIGIN,
   cacheFields,
   type HeaderList,
@@ -34,8 +39,8 @@ export interface OpenBody {
   /** False when the client has not taken all so far: then onceDrained before the next. */
   write(bytes: Buffer): boolean;
   onceDrained(call: () => void): void;
-  /** The last bytes and the last chunk. */
-  end(bytes: Buffer): void;
+  /** The rest of the object from this byte on, and the last chunk. */
+  end(object: StoredObject, fromByte: number): void;
   /** Ends the connection without the last chunk: visible to the client as incomplete. */
   cut(): void;
   readonly isGone: boolean;
@@ -61,6 +66,7 @@ export interface Reply {
 
 export interface ReplyOptions {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly metrics: Metrics;
   readonly connections: Connections;
   /** Longest time one body may take. */
@@ -110,10 +116,12 @@ class ReplyCounters {
 class SocketBody implements OpenBody {
   readonly #exchange: Exchange;
   readonly #bytes: Counter;
+  readonly #log: Logger;
 
-  constructor(exchange: Exchange, bytes: Counter) {
+  constructor(exchange: Exchange, bytes: Counter, log: Logger) {
     this.#exchange = exchange;
     this.#bytes = bytes;
+    this.#log = log;
   }
 
   get isGone(): boolean {
@@ -130,9 +138,19 @@ class SocketBody implements OpenBody {
     this.#exchange.response.once('drain', call);
   }
 
-  end(bytes: Buffer): void {
-    this.#bytes.inc(bytes.length);
-    this.#exchange.response.end(bytes);
+  end(object: StoredObject, fromByte: number): void {
+    const { response } = this.#exchange;
+    this.#bytes.inc(sizeOf(object) - fromByte);
+    const rest = stretchOf(object.bytes ?? object.file, fromByte, sizeOf(object) - 1);
+    if (Buffer.isBuffer(rest)) {
+      response.end(rest);
+      return;
+    }
+    const broken = (error: Error): void => {
+      this.#log.warn({ problem: messageOf(error) }, 'segment on disk cut off');
+      this.cut();
+    };
+    sendFile(rest, response, { opened: () => undefined, missing: broken, broken });
   }
 
   cut(): void {
@@ -151,11 +169,12 @@ class SocketReply implements Reply {
   }
 
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): Echo | undefined {
-    const { bytes, always, content, whole, validators } = representation;
+    const { body, always, content, whole, validators } = representation;
+    const { length } = validators;
     const selection = select(fieldsOf(exchange.request), validators, exchange.request.method === 'GET');
     switch (selection.kind) {
       case 'whole':
-        return this.#send(exchange, kind, 200, whole, bytes);
+        return this.#sendContent(exchange, kind, 200, whole, body);
       case 'not-modified':
         this.#send(exchange, kind, 304, always, EMPTY);
         return undefined;
@@ -164,17 +183,12 @@ class SocketReply implements Reply {
         return undefined;
       case 'unsatisfiable':
         // RFC 9110 14.4: a 416 says the current length.
-        this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${bytes.length}`]);
+        this.problem(exchange, kind, 'range', ['Content-Range', `bytes */${length}`]);
         return undefined;
       case 'range': {
         const { first, last } = selection;
-        const range = [
-          'Content-Range',
-          `bytes ${first}-${last}/${bytes.length}`,
-          'Content-Length',
-          `${last - first + 1}`,
-        ];
-        this.#send(exchange, kind, 206, [...always, ...content, ...range], bytes.subarray(first, last + 1));
+        const range = ['Content-Range', `bytes ${first}-${last}/${length}`, 'Content-Length', `${last - first + 1}`];
+        this.#sendContent(exchange, kind, 206, [...always, ...content, ...range], stretchOf(body, first, last));
         return undefined;
       }
     }
@@ -223,7 +237,7 @@ class SocketReply implements Reply {
       return undefined;
     }
     this.#limit(exchange, kind, 0);
-    return new SocketBody(exchange, this.#counters.bytes(kind));
+    return new SocketBody(exchange, this.#counters.bytes(kind), this.#options.log);
   }
 
   preflight(exchange: Exchange): void {
@@ -254,6 +268,41 @@ class SocketReply implements Reply {
       String(body.length),
     ];
     this.#send(exchange, kind, 200, fields, body);
+  }
+
+  #sendContent(
+    exchange: Exchange,
+    kind: ObjectKind,
+    status: number,
+    fields: HeaderList,
+    body: Content,
+  ): Echo | undefined {
+    if (Buffer.isBuffer(body)) return this.#send(exchange, kind, status, fields, body);
+    if (exchange.request.method === 'HEAD' || body.sizeBytes === 0)
+      return this.#send(exchange, kind, status, fields, EMPTY);
+    this.#sendFile(exchange, kind, status, fields, body);
+    return undefined;
+  }
+
+  #sendFile(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, range: FileRange): void {
+    const { log } = this.#options;
+    // From here on: a disk that hangs must not keep the request for ever.
+    this.#limit(exchange, kind, 0);
+    sendFile(range, exchange.response, {
+      opened: () => {
+        this.#counters.bytes(kind).inc(range.sizeBytes);
+        this.#head(exchange, kind, status, fields);
+      },
+      missing: (error) => {
+        // It left the window between the question and the opening of its file.
+        if (error.code !== 'ENOENT') log.warn({ problem: error.message }, 'segment on disk not readable');
+        this.problem(exchange, kind, error.code === 'ENOENT' ? 'gone' : 'internal');
+      },
+      broken: (error) => {
+        log.warn({ problem: error.message }, 'segment on disk cut off');
+        exchange.request.socket.destroy();
+      },
+    });
   }
 
   #refuse(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): void {
@@ -302,6 +351,12 @@ class SocketReply implements Reply {
       isOut();
     });
   }
+}
+
+/** Bytes first to last of it, both included. */
+function stretchOf(body: Content, first: number, last: number): Content {
+  if (Buffer.isBuffer(body)) return body.subarray(first, last + 1);
+  return { path: body.path, offset: body.offset + first, sizeBytes: last - first + 1 };
 }
 
 function fieldsOf({ headers }: IncomingMessage): RequestFields {

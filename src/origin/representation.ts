@@ -7,15 +7,18 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { TextRevision } from '../channel/view.ts';
 import { contentHash } from '../system/ids.ts';
-import type { StoredObject } from '../window/model.ts';
+import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
 import { cachePolicy, type ObjectKind } from './cache-policy.ts';
 import type { Validators } from './conditional.ts';
 
 /** Names and values in turn, as response.writeHead takes them. */
 export type HeaderList = readonly string[];
 
+/** Where the bytes of a body are. */
+export type Content = Buffer | FileRange;
+
 export interface Representation {
-  readonly bytes: Buffer;
+  readonly body: Content;
   readonly validators: Validators;
   /** What every answer about it says: 200, 206, 304 alike (RFC 9110 15.4.5). */
   readonly always: HeaderList;
@@ -59,7 +62,8 @@ export function surrogateKey({ channel, track }: Owner): HeaderList {
 interface Parts {
   readonly kind: ObjectKind;
   readonly owner: Owner;
-  readonly bytes: Buffer;
+  readonly body: Content;
+  readonly length: number;
   readonly etag: string;
   readonly changedMs: number;
   readonly ranges: boolean;
@@ -68,7 +72,7 @@ interface Parts {
 }
 
 function represent(parts: Parts): Representation {
-  const { bytes, etag, changedMs, ranges, vary } = parts;
+  const { body, length, etag, changedMs, ranges, vary } = parts;
   const always = [
     ...cacheFields(cachePolicy(parts.kind, 'ok')),
     ...CROSS_ORIGIN,
@@ -81,17 +85,17 @@ function represent(parts: Parts): Representation {
   ];
   const content = ranges ? [...parts.content, 'Accept-Ranges', 'bytes'] : parts.content;
   return {
-    bytes,
+    body,
     // Texts may change twice within a second: for them a date proves nothing (RFC 9110 8.8.2.2), the ETag does.
     validators: {
       etag,
       lastModifiedSeconds: ranges ? Math.floor(changedMs / 1000) : undefined,
-      length: bytes.length,
+      length,
       ranges,
     },
     always,
     content,
-    whole: [...always, ...content, 'Content-Length', String(bytes.length)],
+    whole: [...always, ...content, 'Content-Length', String(length)],
   };
 }
 
@@ -104,7 +108,8 @@ export function ofObject(kind: ObjectKind, object: StoredObject, owner: Owner): 
   const made = represent({
     kind,
     owner,
-    bytes: object.bytes,
+    body: object.bytes ?? object.file,
+    length: sizeOf(object),
     etag: object.etag,
     changedMs: object.publishedMs,
     ranges: true,
@@ -177,7 +182,8 @@ function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForm
     represent({
       kind,
       owner,
-      bytes,
+      body: bytes,
+      length: bytes.length,
       etag: `"${contentHash([bytes], 24)}"`,
       changedMs: revision.changedMs,
       ranges: false,
@@ -193,7 +199,7 @@ function textForms(kind: ObjectKind, revision: TextRevision, forms: RevisionForm
       return gzipped;
     },
     gzip() {
-      forms.zipping ??= compress(plain.bytes);
+      forms.zipping ??= compress(forms.bytes);
       making ??= forms.zipping.then((bytes) => {
         gzipped = form(bytes, ['Content-Encoding', 'gzip']);
         return gzipped;

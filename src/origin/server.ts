@@ -105,7 +105,7 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   });
   const gatekeeper = createGatekeeper(options);
   const accessLog = accessLogOf(options, gatekeeper);
-  const reply = createReply({ clock, metrics, connections, bodyMs: limits.bodyMs, load, accessLog });
+  const reply = createReply({ clock, log, metrics, connections, bodyMs: limits.bodyMs, load, accessLog });
   const route = createRoute({ ...options, connections, reply, limits, turns, waiters, load, gatekeeper, accessLog });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).

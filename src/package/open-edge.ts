@@ -16,6 +16,7 @@ import {
 } from './model.ts';
 import type { Filler } from './period-plan.ts';
 import { mayBring, type RunSource } from './run-source.ts';
+import type { UnfinishedSegment } from './snapshot.ts';
 import { recordOf, segmentEvent, type TimelineEvent } from './timeline-event.ts';
 
 interface TrackEdge {
@@ -29,20 +30,44 @@ interface TrackEdge {
 /** When what should have ended at endMs is replaced by slate; mayCome: a run may still bring it. */
 export type OverdueMs = (endMs: number, mayCome: boolean) => number;
 
+/** What was published of it in a former life of the service, with the bytes. */
+export interface ResumedEdge {
+  readonly unfinished: UnfinishedSegment;
+  readonly bytesOf: (track: string, part: number) => Buffer;
+}
+
 export class OpenEdge {
   readonly number: number;
   readonly period: Period;
   readonly index: number;
-  readonly #filler: Filler;
+  #filler: Filler | undefined;
   readonly #edges: readonly TrackEdge[];
 
-  /** `filler` has the Period's own CMAF headers. */
-  constructor(period: Period, number: number, filler: Filler) {
+  /** `filler` has the Period's own CMAF headers; undefined: it comes by `useFiller`, and nothing becomes slate until then. */
+  constructor(period: Period, number: number, filler: Filler | undefined, resumed?: ResumedEdge) {
     this.period = period;
     this.number = number;
     this.index = indexOf(period, number);
     this.#filler = filler;
-    this.#edges = period.tracks.map((track) => ({ track, parts: [], runs: [], record: undefined }));
+    this.#edges = period.tracks.map((track) => this.#edgeOf(track, resumed));
+  }
+
+  #edgeOf(track: Track, resumed: ResumedEdge | undefined): TrackEdge {
+    const known = resumed?.unfinished.tracks.get(track.id);
+    const parts = (known?.parts ?? []).map((part, at): AssembledPart => {
+      return { ...part, index: this.index, part: at, bytes: resumed?.bytesOf(track.id, at) ?? Buffer.alloc(0) };
+    });
+    // Its run is over: what follows has to begin with an IDR picture.
+    return { track, parts, runs: parts.map(() => undefined), record: known?.record };
+  }
+
+  get hasFiller(): boolean {
+    return this.#filler !== undefined;
+  }
+
+  /** `filler` has the Period's own CMAF headers. */
+  useFiller(filler: Filler): void {
+    this.#filler ??= filler;
   }
 
   /** The part that some Track lacks first; the count when all are whole. */
@@ -97,8 +122,9 @@ export class OpenEdge {
       const run = runs.find((candidate) => this.#continues(edge, candidate));
       const live = run?.parts.get(this.index)?.get(edge.track.id)?.get(place);
       const endMs = this.#endMs(place);
-      if (live === undefined && !isOverdue(endMs) && !this.#isLeftToSlate(edge, place)) break;
-      const part = live ?? this.#slatePart(edge.track, place);
+      const isSlate = live === undefined && (isOverdue(endMs) || this.#isLeftToSlate(edge, place));
+      const part = live ?? (isSlate ? this.#slatePart(edge.track, place) : undefined);
+      if (part === undefined) break;
       edge.parts.push(part);
       edge.runs.push(live === undefined ? undefined : run);
       const { id: track, kind: trackKind } = edge.track;
@@ -128,7 +154,8 @@ export class OpenEdge {
     });
   }
 
-  #slatePart(track: Track, place: number): AssembledPart {
+  #slatePart(track: Track, place: number): AssembledPart | undefined {
+    if (this.#filler === undefined) return undefined;
     const part = this.#filler.slate.segment(track.id, this.index).parts[place];
     if (part === undefined) throw new RangeError(`the slate has no part ${place} for ${track.id}`);
     return { ...part, index: this.index, part: place, source: 'slate' };

@@ -2,7 +2,7 @@
  * What a Period is made of, and whether another plan continues it: Grid, Tracks with their CMAF headers, slate.
  * It never commits anything. Invariant: what has another Grid, Track or header is another Period (src/README.md: Continuity).
  */
-import { initHashOf } from './generation.ts';
+import { generationOf, initHashOf } from './generation.ts';
 import { type Grid, sameGrid } from './grid.ts';
 import type { Period, Track, TrackFacts } from './model.ts';
 import type { Slate } from './slate.ts';
@@ -53,4 +53,16 @@ function haveSameHeaders(a: { readonly tracks: readonly Track[] }, b: { readonly
 /** Same Grid, same Tracks, same CMAF headers: nothing has to be declared (src/README.md: Continuity). */
 export function isSamePeriod(period: Period, plan: PeriodPlan): boolean {
   return sameGrid(period.grid, plan.grid) && haveSameHeaders(period, plan);
+}
+
+/** A Period made of a plan; `ordinal` counts them, `incarnation` is the journal's (generation.ts). */
+export function periodOf(
+  { grid, tracks }: PeriodPlan,
+  ordinal: number,
+  incarnation: string,
+  start: { readonly number: number; readonly index: number; readonly atMs: number },
+): Period {
+  const { number: startNumber, index: startIndex, atMs: announcedMs } = start;
+  const gen = generationOf(grid, startNumber - startIndex, ordinal, incarnation);
+  return { id: `${gen}-${startNumber}`, ordinal, gen, grid, startNumber, startIndex, tracks, announcedMs };
 }

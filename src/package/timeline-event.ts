@@ -41,7 +41,20 @@ export type TimelineEvent =
       readonly gen: string;
       readonly belowNumber: number;
     }
-  | { readonly kind: 'generation-gone'; readonly gen: string };
+  | { readonly kind: 'generation-gone'; readonly gen: string }
+  /** Another presentation begins: nothing of what was is in a list any more; it stays fetchable until the times given. */
+  | { readonly kind: 'opened'; readonly retired: readonly RetiredGeneration[] }
+  /** Everything that was on air is forgotten, and its numbers are given again, under another GEN. */
+  | { readonly kind: 'restarted' }
+  | { readonly kind: 'ended' }
+  /** What was begun of this number stays as it is and is never finished: another Period begins with the number. */
+  | { readonly kind: 'abandoned'; readonly gen: string; readonly number: number };
+
+export interface RetiredGeneration {
+  readonly gen: string;
+  /** UTC ms. */
+  readonly untilMs: number;
+}
 
 export function segmentEvent(track: Track, record: SegmentRecord, assembled: AssembledSegment): TimelineEvent {
   const parts = assembled.parts.map((part) => part.bytes);

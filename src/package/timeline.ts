@@ -4,75 +4,88 @@
  * Invariant: numbers are committed once, in order, for all Tracks together; no index is ever left out: what has no media is slate,
  * or, by choice, a gap.
  */
-import { gapSegment } from './gap.ts';
-import { generationOf } from './generation.ts';
+import { backfill } from './backfill.ts';
 import { tailOf } from './generation-tail.ts';
-import { type Grid, indexAt, partStartMs, sameGrid, startMsOf } from './grid.ts';
-import { type Keeping, KeptSegments } from './kept-segments.ts';
-import {
-  type AssembledSegment,
-  type CommittedSegment,
-  indexOf,
-  type Period,
-  type Presentation,
-  type SegmentRecord,
-  type Track,
-} from './model.ts';
+import { type Grid, indexAt, partStartMs, startMsOf } from './grid.ts';
+import { JoinedRuns } from './joined-runs.ts';
+import { KeptSegments } from './kept-segments.ts';
+import { type AssembledSegment, type CommittedSegment, indexOf, type Period, type Presentation } from './model.ts';
+import { gapMedia, type NumberMedia, restOf, runMedia } from './number-media.ts';
 import { OpenEdge } from './open-edge.ts';
+import { Patience } from './patience.ts';
+import { PeriodCounter } from './period-counter.ts';
 import { type Filler, fillerOf, finisherOf, isSamePeriod, type PeriodPlan } from './period-plan.ts';
-import { forgetBelow, hasFirstParts, hasMediaFrom, isWholeAt, mayBring, type RunSource } from './run-source.ts';
+import type { Resumed } from './resume.ts';
+import { resumePlace } from './resume-place.ts';
+import { forgetBelow, hasFirstParts, isWholeAt, mayBring, type RunSource } from './run-source.ts';
 import type { RunOrigin } from './segmenter.ts';
 import type { Slate } from './slate.ts';
-import { recordOf, segmentEvent, sourceOf, type TimelineEvent } from './timeline-event.ts';
-
-export interface TimelineSettings extends Keeping {
-  readonly incarnation: string;
-  /** Parts are published one by one, each as soon as it is there; else a Segment is published whole or not at all. */
-  readonly publishesParts: boolean;
-  /** After the end of an index (of a part, where parts are published), when what has not come is replaced by slate. */
-  readonly fillDelayMs: number;
-  /** The same while the publisher's tags keep coming: its encoder is late or being replaced, and its pictures are worth a wait. */
-  readonly patienceMs: number;
-  /** A publisher that was not heard for so long is not waited for any more. */
-  readonly silenceMs: number;
-  /** How long players may hold an MPD that does not show the newest Period: its life and its update period. */
-  readonly tailMs: number;
-  /** Slate before the first instant, so that a player opened early finds a whole playlist. */
-  readonly backfillMs: number;
-  /**
-   * What an index without any media becomes once a publisher has been on air; slate unless said otherwise. A Segment that was
-   * begun, or has some of its Tracks, is finished with slate either way.
-   */
-  readonly whenAbsent?: 'slate' | 'gap';
-}
+import type { UnfinishedSegment } from './snapshot.ts';
+import { sourceOf, type TimelineEvent } from './timeline-event.ts';
+import type { TimelineSettings } from './timeline-settings.ts';
 
 /** Indices made by one call of advance: after a pause of hours the rest waits for the next call, and memory stays flat. */
 const MAX_STEPS = 64;
+/** A slate is encoded in less, where the one of a former life is not kept. */
+const AWAIT_FILLER_MS = 10_000;
 
 export class Timeline {
   readonly #settings: TimelineSettings;
-  #restarts = 0;
   #period: Period | undefined;
   /** What an overdue index becomes; undefined while the slate of the current plan is still being encoded. */
   #filler: Filler | undefined;
   readonly #kept: KeptSegments;
   /** The Segment whose parts are being published; undefined while none of its parts is. */
   #edge: OpenEdge | undefined;
-  #runs: RunSource[] = [];
-  /** Runs that left and are kept only for what they have whole. */
-  readonly #left = new Set<string>();
-  #ordinal = 0;
-  #heardMs = Number.NEGATIVE_INFINITY;
+  /** A Segment that is published whole, of which a former life had stored some Tracks. */
+  #half: UnfinishedSegment | undefined;
+  /** A Segment of a former life is not waited for any longer than this. */
+  #giveUpMs = Number.NEGATIVE_INFINITY;
+  readonly #runs = new JoinedRuns();
+  readonly #counter: PeriodCounter;
+  readonly #patience: Patience;
   #isEnded = false;
-  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
   #hasBeenLive = false;
   #changedMs = 0;
   #mpdChangedMs = 0;
   #presentation: Presentation | undefined;
 
-  constructor(settings: TimelineSettings) {
+  /** `resumed`: it goes on from there; until a slate is there (setSlate) nothing that is overdue is filled. */
+  constructor(settings: TimelineSettings, resumed?: Resumed) {
     this.#settings = settings;
-    this.#kept = new KeptSegments(settings);
+    this.#counter = new PeriodCounter(settings.incarnation, resumed?.snapshot);
+    this.#patience = new Patience(settings);
+    this.#kept = new KeptSegments(settings, resumed?.snapshot);
+    if (resumed !== undefined) this.#resume(resumed);
+  }
+
+  #resume({ snapshot, bytesOf, atMs }: Resumed): void {
+    const { unfinished } = snapshot;
+    this.#period = snapshot.period;
+    this.#hasBeenLive = snapshot.hasBeenLive;
+    this.#isEnded = snapshot.isEnded;
+    this.#changedMs = snapshot.changedMs;
+    this.#mpdChangedMs = snapshot.mpdChangedMs;
+    this.#giveUpMs = atMs + AWAIT_FILLER_MS;
+    if (unfinished === undefined) return;
+    const isHalf = [...unfinished.tracks.values()].every(({ parts }) => parts.length === 0);
+    if (isHalf) this.#half = unfinished;
+    else this.#edge = new OpenEdge(unfinished.period, unfinished.number, undefined, { unfinished, bytesOf });
+  }
+
+  /** Those whose URLs are still known, oldest first. */
+  get periods(): readonly Period[] {
+    return this.#kept.periods;
+  }
+
+  /** Nothing that is kept would be in a list any more: the service was away for the whole window. */
+  isOver(nowMs: number): boolean {
+    return this.edgeMs !== undefined && this.edgeMs <= nowMs - this.#settings.windowMs;
+  }
+
+  /** Media of a publisher is or was in this presentation. Before that there are no gaps: a player could not start. */
+  get hasBeenLive(): boolean {
+    return this.#hasBeenLive;
   }
 
   get period(): Period | undefined {
@@ -92,24 +105,22 @@ export class Timeline {
 
   /** Where a run begins whose first media can still go on air: the first part that is not published yet. */
   resumeAt(grid: Grid, nowMs: number): RunOrigin {
-    const edge = this.#edge;
-    if (edge === undefined) return { index: indexAt(grid, this.edgeMs ?? nowMs - grid.segmentMs), part: 0 };
-    if (sameGrid(edge.period.grid, grid) && edge.nextPart < grid.partsPerSegment)
-      return { index: edge.index, part: edge.nextPart };
-    return { index: Math.ceil(startMsOf(edge.period.grid, edge.index + 1) / grid.segmentMs), part: 0 };
+    const freeMs = (this.edgeMs ?? nowMs - grid.segmentMs) + (this.#half?.period.grid.segmentMs ?? 0);
+    return resumePlace(grid, this.#edge, freeMs);
   }
 
   /** When tick must be called at the latest. */
   get deadlineMs(): number | undefined {
     if (this.#isEnded) return undefined;
-    if (this.#edge !== undefined) return this.#edge.deadlineMs(this.#expected, this.#overdueMs);
+    if (this.#half !== undefined) return this.edgeMs;
+    if (this.#edge !== undefined) return this.#edge.deadlineMs(this.#runs.expected, this.#patience.overdueMs);
     const edgeMs = this.edgeMs;
     if (edgeMs === undefined || this.#period === undefined) return undefined;
     const { grid } = this.#period;
     const index = indexAt(grid, edgeMs);
-    const mayCome = this.#expected.some((run) => mayBring(run, index, 0, false));
+    const mayCome = this.#runs.expected.some((run) => mayBring(run, index, 0, false));
     const firstMs = this.#finisher === undefined ? grid.segmentMs : partStartMs(grid, 0, 1);
-    const dueMs = this.#overdueMs(edgeMs + firstMs, mayCome);
+    const dueMs = this.#patience.overdueMs(edgeMs + firstMs, mayCome);
     // A gap is an index that has passed. The patience is no longer than for slate: a DASH request for it is held since its first part.
     return this.#leavesGaps ? Math.max(edgeMs + grid.segmentMs + this.#settings.fillDelayMs, dueMs) : dueMs;
   }
@@ -120,19 +131,7 @@ export class Timeline {
 
   /** Something came from the publisher at this moment (UTC ms). */
   heard(atMs: number): void {
-    this.#heardMs = Math.max(this.#heardMs, atMs);
-  }
-
-  /** When what should have ended at endMs is replaced by slate; there is patience only with what some run may still bring. */
-  readonly #overdueMs = (endMs: number, mayCome: boolean): number => {
-    const { fillDelayMs, patienceMs, silenceMs } = this.#settings;
-    const patientMs = mayCome ? Math.min(endMs + patienceMs, this.#heardMs + silenceMs) : endMs;
-    return Math.max(endMs + fillDelayMs, patientMs);
-  };
-
-  /** Runs that have not ended. */
-  get #expected(): readonly RunSource[] {
-    return this.#runs.filter(({ id }) => !this.#left.has(id));
+    this.#patience.heard(atMs);
   }
 
   /** The filler, where it can finish a Segment that is open. */
@@ -141,39 +140,37 @@ export class Timeline {
   }
 
   /**
-   * The first Period, on slate, with the past filled so that a playlist is whole at once. After an end: another one, whose
-   * lists show nothing of what ended, and no number of it; that stays fetchable for the window and the retention.
+   * The first Period, on slate, with the past filled so that a playlist is whole at once. After an end, and when all that was is over:
+   * another one, whose lists show nothing of what was, and no number of it; that stays fetchable for the window and the retention.
    */
   open(plan: Filler, nowMs: number): TimelineEvent[] {
-    if (this.#period !== undefined && !this.#isEnded) throw new RangeError('the timeline is open already');
+    if (this.#period !== undefined && !this.#isEnded && !this.isOver(nowMs))
+      throw new RangeError('the timeline is open already');
     const over = this.#kept.newest;
-    this.#kept.retire(nowMs);
+    const retired = this.#kept.retire(nowMs);
     this.#reset();
-    const { segmentMs } = plan.grid;
-    const due = indexAt(plan.grid, nowMs - this.#settings.fillDelayMs) - 1;
-    const free = Math.ceil((over?.endMs ?? 0) / segmentMs);
-    const first = Math.max(due - Math.ceil(this.#settings.backfillMs / segmentMs) + 1, free);
-    const last = Math.max(due, first);
-    const events = this.#begin(plan, Math.max(first, (over?.number ?? -1) + 1), first, nowMs);
+    const { first, last, number } = backfill(plan.grid, over, nowMs, this.#settings);
+    const events: TimelineEvent[] = [{ kind: 'opened', retired }, ...this.#begin(plan, number, first, nowMs)];
     for (let index = first; index <= last; index++) events.push(...this.#commitFrom(undefined, plan, nowMs));
     return events;
   }
 
   /**
    * Forgets everything that is on air, runs excepted; open() follows. Only for what nobody has been shown: its numbers
-   * are given again, under another GEN.
+   * are given again, under another GEN, and from now on under this incarnation.
    */
-  restart(): TimelineEvent[] {
-    this.#restarts += 1;
-    this.#ordinal = 0;
+  restart(incarnation = this.#counter.incarnation): TimelineEvent[] {
+    this.#counter.restart(incarnation);
     this.#reset();
-    return this.#kept.clear();
+    return [...this.#kept.clear(), { kind: 'restarted' }];
   }
 
   #reset(): void {
     this.#period = undefined;
     this.#filler = undefined;
     this.#edge = undefined;
+    this.#half = undefined;
+    this.#counter.reset();
     this.#isEnded = false;
     this.#hasBeenLive = false;
     this.#presentation = undefined;
@@ -181,26 +178,25 @@ export class Timeline {
 
   /** Joins a run; the newest run is asked first. Its Segments count from the next index on. */
   join(run: RunSource): void {
-    this.#left.delete(run.id);
-    this.#runs = [run, ...this.#runs.filter((other) => other.id !== run.id)];
+    this.#runs.join(run);
   }
 
   /** What the run has delivered whole stays usable until committed or overtaken. */
   leave(runId: string): void {
-    this.#left.add(runId);
-    this.#forgetLeft();
-  }
-
-  #forgetLeft(): void {
-    if (this.#left.size === 0) return;
-    const edgeMs = this.edgeMs ?? 0;
-    this.#runs = this.#runs.filter((run) => !this.#left.has(run.id) || hasMediaFrom(run, edgeMs));
-    for (const id of this.#left) if (!this.#runs.some((run) => run.id === id)) this.#left.delete(id);
+    this.#runs.leave(runId, this.edgeMs ?? 0);
   }
 
   /** The slate of the current Period became ready. A slate of other Tracks or another Grid is not taken. */
   setSlate(slate: Slate): void {
-    if (this.#period !== undefined) this.#filler = fillerOf({ ...this.#period, slate }) ?? this.#filler;
+    if (this.#period === undefined) return;
+    this.#filler = fillerOf({ ...this.#period, slate }) ?? this.#filler;
+    const finisher = this.#edge === undefined ? undefined : finisherOf({ ...this.#edge.period, slate });
+    if (finisher !== undefined) this.#edge?.useFiller(finisher);
+  }
+
+  /** Where there is no slate of the current Period at all, another Period begins with this one when something is overdue. */
+  fallBackOn(filler: Filler): void {
+    this.#filler ??= filler;
   }
 
   /** Commits what is whole or overdue, at most 64 indices a call; while `deadlineMs` is in the past there is more. */
@@ -213,9 +209,17 @@ export class Timeline {
     }
     if (events.length > 0) {
       events.push(...this.#kept.evict(nowMs));
-      this.#forgetLeft();
+      this.#runs.forgetLeft(this.edgeMs ?? 0);
     }
     return events;
+  }
+
+  /** Numbers below this one are not to be had any more: no list shows them. */
+  forgetBelow(number: number, nowMs: number): TimelineEvent[] {
+    this.#kept.forgetBelow(number);
+    this.#presentation = undefined;
+    this.#changedMs = nowMs;
+    return this.#kept.evict(nowMs);
   }
 
   get isEnded(): boolean {
@@ -225,12 +229,18 @@ export class Timeline {
   /** Nothing comes after this: an open Segment is finished with slate, and the lists say that they are final. */
   end(nowMs: number): TimelineEvent[] {
     const events = this.advance(nowMs);
-    const finished = this.#edge === undefined ? [] : this.#publish(this.#edge, Number.POSITIVE_INFINITY, nowMs);
+    if (this.#edge !== undefined) events.push(...this.#publish(this.#edge, Number.POSITIVE_INFINITY, nowMs));
+    // Of a former life, and no slate fits: what players have of it they keep.
+    if (this.#edge !== undefined || this.#half !== undefined) events.push(this.#abandon(nowMs));
     this.#isEnded = true;
-    this.#changedMs = nowMs;
+    this.#changed(nowMs);
     this.#mpdChangedMs = nowMs;
+    return [...events, { kind: 'ended' }];
+  }
+
+  #changed(nowMs: number): void {
+    this.#changedMs = nowMs;
     this.#presentation = undefined;
-    return [...events, ...finished];
   }
 
   presentation(): Presentation {
@@ -246,8 +256,9 @@ export class Timeline {
 
   #step(nowMs: number): TimelineEvent[] {
     if (this.#period === undefined) return [];
-    if (this.#edge !== undefined) return this.#publish(this.#edge, nowMs, nowMs);
-    for (const run of this.#runs) {
+    if (this.#edge !== undefined) return this.#stepEdge(this.#edge, nowMs);
+    if (this.#half !== undefined) return this.#stepHalf(this.#half, nowMs);
+    for (const run of this.#runs.all) {
       const plan = run.plan();
       const step = plan === undefined ? [] : this.#stepFrom(run, plan, this.#period, nowMs);
       if (step.length > 0) return step;
@@ -255,10 +266,41 @@ export class Timeline {
     return this.#stepOverdue(this.#period, nowMs);
   }
 
+  #stepEdge(edge: OpenEdge, nowMs: number): TimelineEvent[] {
+    const events = this.#publish(edge, nowMs, nowMs);
+    return events.length > 0 || edge.hasFiller || nowMs < (this.deadlineMs ?? 0) ? events : this.#giveUp(nowMs);
+  }
+
+  #stepHalf(half: UnfinishedSegment, nowMs: number): TimelineEvent[] {
+    const rest = restOf(half, this.#filler);
+    if (rest === undefined) return this.#giveUp(nowMs);
+    this.#half = undefined;
+    return this.#commit(half.period, half.number, rest, nowMs);
+  }
+
+  /** Where the slate that is there does not fit what is unfinished, or none came for too long. */
+  #giveUp(nowMs: number): TimelineEvent[] {
+    return this.#filler !== undefined || nowMs >= this.#giveUpMs ? [this.#abandon(nowMs)] : [];
+  }
+
+  #abandon(nowMs: number): TimelineEvent {
+    const { period, number } = this.#edge ?? this.#half ?? { period: this.#period, number: this.nextNumber ?? 0 };
+    this.#edge = undefined;
+    this.#half = undefined;
+    this.#counter.abandon();
+    this.#changed(nowMs);
+    return { kind: 'abandoned', gen: period?.gen ?? '', number };
+  }
+
+  /** Nothing has to be declared when this plan goes on after the Period. */
+  #continues(period: Period, plan: PeriodPlan): boolean {
+    return !this.#counter.isSpent && isSamePeriod(period, plan);
+  }
+
   #stepFrom(run: RunSource, plan: PeriodPlan, period: Period, nowMs: number): TimelineEvent[] {
     const index = indexAt(plan.grid, this.edgeMs ?? 0);
     forgetBelow(run, index);
-    const isSame = isSamePeriod(period, plan);
+    const isSame = this.#continues(period, plan);
     const finisher = this.#settings.publishesParts ? finisherOf(plan) : undefined;
     const isReady =
       finisher === undefined ? isWholeAt(run, plan, index) : hasFirstParts(run, index, isSame ? 'some' : 'all');
@@ -273,7 +315,7 @@ export class Timeline {
     const filler = this.#filler;
     if (nowMs < (this.deadlineMs ?? Number.POSITIVE_INFINITY)) return [];
     const edgeMs = this.edgeMs ?? 0;
-    const isSame = filler !== undefined && isSamePeriod(period, filler);
+    const isSame = filler !== undefined && this.#continues(period, filler);
     if (this.#leavesGaps && (!isSame || this.#partly(edgeMs) === undefined)) return this.#commitGap(period, nowMs);
     if (filler === undefined) return [];
     const finisher = this.#finisher;
@@ -293,44 +335,30 @@ export class Timeline {
 
   /** What is overdue at `untilMs` becomes slate. */
   #publish(edge: OpenEdge, untilMs: number, nowMs: number): TimelineEvent[] {
-    const events = edge.publish(this.#runs, this.#expected, untilMs, this.#overdueMs);
-    if (events.length === 0) return [];
-    this.#changedMs = nowMs;
-    this.#presentation = undefined;
+    const events = edge.publish(this.#runs.all, this.#runs.expected, untilMs, this.#patience.overdueMs);
     const records = edge.whole();
+    // All may have been published in a former life.
+    if (events.length === 0 && records === undefined) return [];
+    this.#changed(nowMs);
     if (records === undefined) return events;
     this.#edge = undefined;
-    return [...events, this.#commit(edge.period, edge.number, records, nowMs)];
+    return this.#commit(edge.period, edge.number, { events, records }, nowMs);
   }
 
   /** What the newest run of this Period has of an overdue index; the rest becomes slate. */
-  #partly(edgeMs: number): Map<string, AssembledSegment> | undefined {
-    for (const run of this.#runs) {
-      const plan = run.plan();
-      if (plan === undefined || this.#period === undefined || !isSamePeriod(this.#period, plan)) continue;
-      const tracks = run.segments.get(indexAt(plan.grid, edgeMs));
-      if (tracks !== undefined) return tracks;
-    }
-    return undefined;
+  #partly(edgeMs: number): ReadonlyMap<string, AssembledSegment> | undefined {
+    return this.#runs.partly((plan) => this.#period !== undefined && this.#continues(this.#period, plan), edgeMs);
   }
 
   #begin(plan: PeriodPlan, startNumber: number, startIndex: number, nowMs: number): TimelineEvent[] {
-    const tail = tailOf(this.#period, this.#filler, startNumber, this.#settings.tailMs);
-    this.#ordinal += 1;
-    const incarnation = this.#settings.incarnation + '+'.repeat(this.#restarts);
-    const gen = generationOf(plan.grid, startNumber - startIndex, this.#ordinal, incarnation);
-    this.#period = {
-      id: `${gen}-${startNumber}`,
-      ordinal: this.#ordinal,
-      gen,
-      grid: plan.grid,
-      startNumber,
-      startIndex,
-      tracks: plan.tracks,
-      announcedMs: nowMs,
-    };
+    // Of a GEN that is spent it is not known what players were given.
+    const before = this.#counter.isSpent ? undefined : this.#period;
+    const tail = tailOf(before, this.#filler, startNumber, this.#settings.tailMs);
+    const start = { number: startNumber, index: startIndex, atMs: nowMs };
+    this.#period = this.#counter.next(plan, start, this.#kept.newest?.period === this.#period);
     this.#mpdChangedMs = nowMs;
     this.#filler = fillerOf(plan);
+    this.#kept.begin(this.#period);
     return [{ kind: 'period', period: this.#period }, ...tail];
   }
 
@@ -341,45 +369,28 @@ export class Timeline {
   ): TimelineEvent[] {
     const period = this.#period;
     if (period === undefined) return [];
-    return this.#commitEach(period, nowMs, ({ id }, index) => {
-      const assembled = media?.get(id) ?? plan.slate?.segment(id, index);
-      if (assembled === undefined) throw new RangeError(`no media and no slate for ${id}`);
-      return assembled;
-    });
-  }
-
-  /** In all Tracks of the Period that is on air: nothing has to be declared but the gap itself. */
-  #commitGap(period: Period, nowMs: number): TimelineEvent[] {
-    return this.#commitEach(period, nowMs, (track, index) => gapSegment(period.grid, track, index));
-  }
-
-  #commitEach(
-    period: Period,
-    nowMs: number,
-    mediaOf: (track: Track, index: number) => AssembledSegment,
-  ): TimelineEvent[] {
     const number = this.nextNumber ?? period.startNumber;
-    const index = indexOf(period, number);
-    const events: TimelineEvent[] = [];
-    const records = new Map<string, SegmentRecord>();
-    for (const track of period.tracks) {
-      const assembled = mediaOf(track, index);
-      const record = recordOf(assembled, number, period.gen);
-      records.set(track.id, record);
-      events.push(segmentEvent(track, record, assembled));
-    }
-    events.push(this.#commit(period, number, records, nowMs));
-    return events;
+    return this.#commit(period, number, runMedia(period, number, media, plan), nowMs);
   }
 
-  #commit(period: Period, number: number, tracks: ReadonlyMap<string, SegmentRecord>, nowMs: number): TimelineEvent {
+  #commitGap(before: Period, nowMs: number): TimelineEvent[] {
+    const number = this.nextNumber ?? before.startNumber;
+    const slate = this.#filler?.slate;
+    const begun = this.#counter.isSpent
+      ? this.#begin({ ...before, slate }, number, indexOf(before, number), nowMs)
+      : [];
+    const period = this.#period ?? before;
+    return [...begun, ...this.#commit(period, number, gapMedia(period, number), nowMs)];
+  }
+
+  #commit(period: Period, number: number, { events, records }: NumberMedia, nowMs: number): TimelineEvent[] {
     const endMs = startMsOf(period.grid, indexOf(period, number) + 1);
-    const segment = { number, period, tracks, source: sourceOf(period, tracks), endMs, committedMs: nowMs };
+    const source = sourceOf(period, records);
+    const segment = { number, period, tracks: records, source, endMs, committedMs: nowMs };
     this.#kept.push(segment);
     if (segment.source === 'live') this.#hasBeenLive = true;
-    this.#changedMs = nowMs;
-    this.#presentation = undefined;
-    return { kind: 'committed', segment };
+    this.#changed(nowMs);
+    return [...events, { kind: 'committed', segment }];
   }
 
   /** The kept Segment of this number, also those that are in no list any more. */

@@ -35,3 +35,13 @@ export function systemClock(): Clock {
     },
   };
 }
+
+/** A Clock that runs ahead of another by a constant. */
+export function aheadClock(clock: Clock, byMs: number): Clock {
+  return {
+    nowMs: () => clock.nowMs() + byMs,
+    monotonicUs: () => clock.monotonicUs(),
+    utcMsOf: (us) => clock.utcMsOf(us) + byMs,
+    after: (delayMs, call) => clock.after(delayMs, call),
+  };
+}

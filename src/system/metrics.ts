@@ -62,6 +62,7 @@ export function openMetrics() {
       registers,
     }),
     windowBytes: gauge('window_bytes', 'Bytes kept in the time-shift window.', ['channel']),
+    ...diskMetrics(registers),
     onAir: gauge('channel_on_air', '1 while media of a publisher is at the live edge.', ['channel']),
     ladderReloads: counter('config_ladder_reloads_total', 'Ladder files read again, by outcome.', ['outcome']),
   };
@@ -92,6 +93,29 @@ function encoderMetrics(registers: Registry[]) {
       'channel',
       'reason',
     ]),
+  };
+}
+
+/** The window's disk. */
+function diskMetrics(registers: Registry[]) {
+  const { counter, gauge } = makers(registers);
+  return {
+    diskDegraded: gauge('disk_degraded', '1 while the disk is out of order and the window is kept in memory alone.', [
+      'channel',
+    ]),
+    diskWrittenBytes: counter('disk_written_bytes_total', 'Bytes written to the window and its journal.', ['channel']),
+    diskWriteSeconds: new Histogram({
+      name: 'pitchside_disk_write_seconds',
+      help: 'Time that the service stood still for one write to the window or its journal.',
+      labelNames: ['channel'] as const,
+      buckets: [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.25, 1],
+      registers,
+    }),
+    windowShortened: counter(
+      'window_shortened_total',
+      'Times that Segments left the window before their time for want of room.',
+      ['channel'],
+    ),
   };
 }
 

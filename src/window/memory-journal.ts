@@ -21,5 +21,6 @@ export function openMemoryJournal(incarnation: string): Journal {
     retire(gen) {
       last.delete(gen);
     },
+    note: () => undefined,
   };
 }

@@ -13,6 +13,7 @@
  *   playlist                  milliseconds from one more Segment to the new text of a four-hour playlist, beside hls-parser at once
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played
  *   recovery                  an encoder that is killed, for source GOPs of 2, 4 and 8.3 s: seconds until live media is on air, frames missing
+ *   restart                   seconds from the start of the service to its first playlist with 15 min and 4 h kept, beside nothing kept
  *   memory                    MB of one more channel above the bytes of its window
  *   origin                    requests a second and per core beside nginx with the same bytes in files and beside bare node:http (needs nginx and wrk)
  *   waiters                   milliseconds to answer 1,000 and 10,000 held requests, beside a bare loop of socket.write
@@ -36,6 +37,7 @@ import { run as origin } from './origin.ts';
 import { run as playlist } from './playlist.ts';
 import { run as publish } from './publish.ts';
 import { run as recovery } from './recovery.ts';
+import { run as restart } from './restart.ts';
 import { run as tuning } from './tuning.ts';
 import { run as waiters } from './waiters.ts';
 
@@ -60,6 +62,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   playlist: (_, { rounds }) => playlist(rounds),
   publish: (material, { rounds }) => publish(material, rounds),
   recovery: (material, { rounds }) => recovery(material, rounds),
+  restart: (material, { rounds }) => restart(material, rounds),
   tuning: (material, { rounds }) => tuning(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 2),

@@ -4,7 +4,7 @@ import type { Publisher } from './publisher.ts';
 import type { Fault } from './schedule.ts';
 import type { ServiceUnderTest } from './service-under-test.ts';
 
-/** What a run of chaos happens to. Faults of the service itself and of its disk will need no more. */
+/** What a run of chaos happens to. */
 export interface Stage {
   readonly service: ServiceUnderTest;
   readonly publishers: ReadonlyMap<string, Publisher>;
@@ -18,6 +18,11 @@ export interface Stage {
 /** `lane` is a channel, or `service`. What was done, for the log. */
 export async function inject(lane: string, fault: Fault, stage: Stage): Promise<object> {
   if (fault.kind === 'rtmp-child-kill') return signal(stage.service.rtmpChildPid(), 'SIGKILL');
+  if (fault.kind === 'service-kill') {
+    const { pid } = stage.service;
+    await stage.service.killFor(fault.backAfterMs);
+    return { pid, backAs: stage.service.pid };
+  }
   const publisher = stage.publishers.get(lane);
   if (publisher === undefined) return { nothing: `no publisher ${lane}` };
   switch (fault.kind) {

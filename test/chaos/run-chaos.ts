@@ -13,7 +13,7 @@ import { inject, type Stage } from './faults.ts';
 import { type LedgerFinding, MediaLedger } from './media-ledger.ts';
 import { Publisher } from './publisher.ts';
 import { lastsMs, planFaults, type ScheduledFault } from './schedule.ts';
-import { type ChannelUnderTest, keyOf, ServiceUnderTest } from './service-under-test.ts';
+import { type ChannelUnderTest, keyOf, type LogLine, ServiceUnderTest } from './service-under-test.ts';
 import { readStrictly } from './strict-reader.ts';
 
 export interface ChaosOptions {
@@ -52,9 +52,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   try {
     const clips = await makeClips(folder);
     let startMs = performance.now();
-    service = await ServiceUnderTest.start(folder, CHANNELS, (line) => {
-      say({ kind: 'service', atMs: Math.round(performance.now() - startMs), line });
-    });
+    const onLine = (line: LogLine) => say({ kind: 'service', atMs: Math.round(performance.now() - startMs), line });
+    service = await ServiceUnderTest.start(folder, CHANNELS, { onLine, isKept: true });
     for (const { id } of CHANNELS) {
       const streamName = `${id}?key=${keyOf(id)}`;
       publishers.set(id, new Publisher({ port: service.ports.rtmp, streamName, clip: clips.get('plain') ?? '' }));
@@ -79,7 +78,9 @@ async function play(options: ChaosOptions, stage: Stage): Promise<ChaosOutcome> 
   for (const fault of faults) say(fault);
   const ledger = new MediaLedger();
   const bases = channels.map((id) => `http://127.0.0.1:${service.ports.http}/live/${id}`);
-  const readings = Promise.all(bases.map((base) => readStrictly(base, ledger, startMs + lengthMs)));
+  const readings = Promise.all(
+    bases.map((base) => readStrictly(base, ledger, startMs + lengthMs, (sentMs) => service.wasAway(sentMs))),
+  );
   const lanes = [...new Set(faults.map(({ lane }) => lane))];
   await Promise.all(
     lanes.map((lane) =>

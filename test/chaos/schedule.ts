@@ -14,7 +14,8 @@ export type Fault =
   | { readonly kind: 'sound-shift'; readonly byMs: number; readonly forMs: number }
   | { readonly kind: 'track-away'; readonly track: 'audio' | 'video'; readonly forMs: number }
   | { readonly kind: 'other-picture'; readonly clip: string }
-  | { readonly kind: 'rtmp-child-kill' };
+  | { readonly kind: 'rtmp-child-kill' }
+  | { readonly kind: 'service-kill'; readonly backAfterMs: number };
 
 export interface ScheduledFault {
   readonly kind: 'fault';
@@ -65,7 +66,7 @@ const TABLE: readonly ((pick: Pick, clips: readonly string[]) => Fault)[] = [
 
 /** How long the fault itself goes on; what the service does about it comes on top. */
 export function lastsMs(fault: Fault): number {
-  if (fault.kind === 'publisher-kill') return fault.backAfterMs;
+  if (fault.kind === 'publisher-kill' || fault.kind === 'service-kill') return fault.backAfterMs;
   return 'forMs' in fault ? fault.forMs : 0;
 }
 
@@ -84,14 +85,19 @@ export function planFaults({ seed, lengthMs, channels, clips }: ScheduleOptions)
     }
     return faults;
   });
-  return [...lanes, ...childKills(seed, lengthMs)].sort((a, b) => a.atMs - b.atMs);
+  return [...lanes, ...sharedKills(seed, lengthMs)].sort((a, b) => a.atMs - b.atMs);
 }
 
-function childKills(seed: number, lengthMs: number): ScheduledFault[] {
+/** Of what both channels share: the process that takes RTMP, and the service itself. */
+function sharedKills(seed: number, lengthMs: number): ScheduledFault[] {
   const random = randomOf(seed * 31 + 30);
   const faults: ScheduledFault[] = [];
-  for (let atMs = 15_000 + random() * 20_000; atMs < lengthMs - LAST_MS; atMs += 60_000 + random() * 90_000)
-    faults.push({ kind: 'fault', atMs: Math.round(atMs), lane: 'service', fault: { kind: 'rtmp-child-kill' } });
+  for (let atMs = 15_000 + random() * 20_000; atMs < lengthMs - LAST_MS; atMs += 60_000 + random() * 90_000) {
+    const isService = random() < 0.5;
+    const backAfterMs = [0, 1_000, 8_000][Math.floor(random() * 3)] ?? 0;
+    const fault: Fault = isService ? { kind: 'service-kill', backAfterMs } : { kind: 'rtmp-child-kill' };
+    faults.push({ kind: 'fault', atMs: Math.round(atMs), lane: 'service', fault });
+  }
   return faults;
 }
 

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelStatus } from '../../src/channel/view.ts';
 import { ROOT, TINY_LADDER, waitFor } from '../rig/service.ts';
 
@@ -33,45 +34,49 @@ export interface ChannelUnderTest {
 export const keyOf = (channel: string): string => `a-chaos-key-${channel}`;
 const ERROR = 50;
 const MAX_ERRORS = 1_000;
+/** After it is back: sockets to the process that is gone may be noticed a little later. */
+const AWAY_SLACK_MS = 1_000;
+
+export interface ServiceOptions {
+  readonly onLine?: (line: LogLine) => void;
+  /** What it keeps is in the folder and outlives a kill; else in memory. */
+  readonly isKept?: boolean;
+}
 
 export class ServiceUnderTest {
   readonly ports: ServicePorts;
   /** What it said at level error, the first thousand. */
   readonly errors: readonly LogLine[];
-  readonly #child: ChildProcess;
+  readonly #start: (ports: ServicePorts) => Promise<Started>;
+  #child: ChildProcess;
+  /** When it was killed and not back yet, or when it was back. */
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
 
-  private constructor(child: ChildProcess, ports: ServicePorts, errors: readonly LogLine[]) {
-    this.#child = child;
-    this.ports = ports;
+  private constructor(started: Started, errors: readonly LogLine[], start: (ports: ServicePorts) => Promise<Started>) {
+    this.#child = started.child;
+    this.#start = start;
+    this.ports = started.ports;
     this.errors = errors;
   }
 
   static async start(
     folder: string,
     channels: readonly ChannelUnderTest[],
-    onLine: (line: LogLine) => void = () => undefined,
+    { onLine = () => undefined, isKept = false }: ServiceOptions = {},
   ): Promise<ServiceUnderTest> {
     const config = join(folder, 'settings.yaml');
     const settings = channels.map(({ id, ...more }) => [id, { ladder: TINY_LADDER, keys: { a: keyOf(id) }, ...more }]);
     writeFileSync(config, JSON.stringify({ channels: Object.fromEntries(settings) }));
-    const free = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
-    const args = ['dist/main.js', 'serve', '--json', '--config', config, '--data', 'none', ...free];
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-    const kill = () => child.kill('SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
     const errors: LogLine[] = [];
-    createInterface({ input: child.stderr }).on('line', (text) => {
-      const line = logLine(text);
+    const take = (line: LogLine) => {
       onLine(line);
       if (line.level >= ERROR && errors.length < MAX_ERRORS) errors.push(line);
-    });
-    const ended = once(child, 'exit').then(() => {
-      throw new Error(`the service did not start: ${errors.at(-1)?.msg}`);
-    });
-    const [first] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended]);
-    ended.catch(() => undefined);
-    const service = new ServiceUnderTest(child, JSON.parse(first as string) as ServicePorts, errors);
+    };
+    const start = (ports: ServicePorts) => {
+      const at = ['--port', ports.http, '--rtmp-port', ports.rtmp, '--control-port', ports.control].map(String);
+      return spawnService(['--config', config, '--data', isKept ? join(folder, 'data') : 'none', ...at], take);
+    };
+    const service = new ServiceUnderTest(await start({ http: 0, rtmp: 0, control: 0 }), errors, start);
     for (const { id } of channels)
       await waitFor(`${id} has its slate`, async () => (await service.status(id)).onAir !== 'starting', 60_000);
     return service;
@@ -83,6 +88,22 @@ export class ServiceUnderTest {
 
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** SIGKILL; on the same ports and data again so much later. Resolves when it listens. */
+  async killFor(ms: number): Promise<void> {
+    this.#awayUntilMs = Number.POSITIVE_INFINITY;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+    await sleep(ms);
+    this.#child = (await this.#start(this.ports)).child;
+    this.#awayUntilMs = performance.now();
+  }
+
+  /** A request that was sent then may have been lost with the process that was killed. */
+  wasAway(sentMs: number): boolean {
+    return sentMs < this.#awayUntilMs + AWAY_SLACK_MS;
   }
 
   async status(channel: string): Promise<ChannelStatus> {
@@ -105,6 +126,32 @@ export class ServiceUnderTest {
     await gone;
     clearTimeout(late);
   }
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly ports: ServicePorts;
+}
+
+async function spawnService(flags: readonly string[], onLine: (line: LogLine) => void): Promise<Started> {
+  const child = spawn(process.execPath, ['dist/main.js', 'serve', '--json', ...flags], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  let last: LogLine | undefined;
+  createInterface({ input: child.stderr }).on('line', (text) => {
+    last = logLine(text);
+    onLine(last);
+  });
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`the service did not start: ${last?.msg}`);
+  });
+  const [first] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended]);
+  ended.catch(() => undefined);
+  return { child, ports: JSON.parse(first as string) as ServicePorts };
 }
 
 /** What is no JSON is what Node says of itself before it ends. */

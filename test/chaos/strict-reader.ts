@@ -2,6 +2,7 @@
  * Reads one channel like a strict client for as long as it is let: HLS and DASH side by side, in slices that the checker judges,
  * with everything that is answered entered into a ledger of the whole run. It never judges by itself.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { type CheckFetch, openFetch } from '../../src/check/http-fetch.ts';
@@ -18,9 +19,17 @@ export interface Reading {
 /** Short enough that the checker keeps every text of it, also where a playlist grows five times a second. */
 const SLICE_SECONDS = 60;
 
-export async function readStrictly(base: string, ledger: MediaLedger, endMs: number): Promise<Reading> {
+/** Lost requests are sent again where the service was away: players do the same. */
+export type WasAway = (sentMs: number) => boolean;
+
+export async function readStrictly(
+  base: string,
+  ledger: MediaLedger,
+  endMs: number,
+  wasAway: WasAway = () => false,
+): Promise<Reading> {
   const readings = await Promise.all(
-    ['master.m3u8', 'manifest.mpd'].map((file) => readOne(`${base}/${file}`, ledger, endMs)),
+    ['master.m3u8', 'manifest.mpd'].map((file) => readOne(`${base}/${file}`, ledger, endMs, wasAway)),
   );
   return {
     findings: readings.flatMap(({ findings }) => findings),
@@ -29,7 +38,7 @@ export async function readStrictly(base: string, ledger: MediaLedger, endMs: num
   };
 }
 
-async function readOne(url: string, ledger: MediaLedger, endMs: number): Promise<Reading> {
+async function readOne(url: string, ledger: MediaLedger, endMs: number, wasAway: WasAway): Promise<Reading> {
   const clock = systemClock();
   const door = openFetch();
   const findings: (Finding & { readonly sliceEndMs: number })[] = [];
@@ -38,7 +47,7 @@ async function readOne(url: string, ledger: MediaLedger, endMs: number): Promise
   try {
     for (let leftMs = endMs - performance.now(); leftMs > 3_000; leftMs = endMs - performance.now()) {
       const seconds = Math.min(SLICE_SECONDS, leftMs / 1000);
-      const slice = await checkStream({ url, seconds, clock, fetch: enteredInto(ledger, door.fetch) });
+      const slice = await checkStream({ url, seconds, clock, fetch: enteredInto(ledger, again(door.fetch, wasAway)) });
       findings.push(...slice.findings.map((finding) => ({ ...finding, sliceEndMs: performance.now() })));
       texts += slice.summary.texts;
       objects += slice.summary.objects;
@@ -47,6 +56,22 @@ async function readOne(url: string, ledger: MediaLedger, endMs: number): Promise
     door.close();
   }
   return { findings, texts, objects };
+}
+
+const AGAIN_MS = 100;
+
+function again(fetch: CheckFetch, wasAway: WasAway): CheckFetch {
+  return async (request) => {
+    for (;;) {
+      const sentMs = performance.now();
+      try {
+        return await fetch(request);
+      } catch (thrown) {
+        if (request.signal.aborted || !wasAway(sentMs)) throw thrown;
+        await sleep(AGAIN_MS);
+      }
+    }
+  };
 }
 
 function enteredInto(ledger: MediaLedger, fetch: CheckFetch): CheckFetch {

@@ -10,6 +10,7 @@ export function channelSettings(ladder: Ladder, more: Partial<ChannelSettings> =
     source: 'rtmp',
     latency: 'normal',
     windowMs: 120_000,
+    windowBytes: 1e9,
     whenAbsent: 'slate',
     slatePath: undefined,
     takeover: 'refuse',

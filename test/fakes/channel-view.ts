@@ -11,11 +11,11 @@ import type {
   TextRevision,
 } from '../../src/channel/view.ts';
 import { contentHash } from '../../src/system/ids.ts';
-import type { StoredObject } from '../../src/window/model.ts';
+import type { MemoryObject } from '../../src/window/model.ts';
 
 const nameOf = (name: TextName | MediaName): string => Object.values(name).join('/');
 
-export function storedObject(bytes: Buffer | string, publishedMs = 1_795_290_120_123): StoredObject {
+export function storedObject(bytes: Buffer | string, publishedMs = 1_795_290_120_123): MemoryObject {
   const body = Buffer.from(bytes);
   return { bytes: body, etag: `"${contentHash([body])}"`, contentType: 'video/mp4', publishedMs };
 }

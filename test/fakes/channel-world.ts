@@ -2,13 +2,15 @@
  * A Channel with everything around it in the test's hand: clock, log, journal, store, receiver and encoders.
  * The test file itself replaces ffmpeg-process.ts and slate-picture.ts (vi.mock is read by file).
  */
-import { Channel } from '../../src/channel/channel.ts';
+import { Channel, type ChannelParts } from '../../src/channel/channel.ts';
+import { type ChannelEntry, readFormerLife } from '../../src/channel/former-life.ts';
+import type { SlateShelf } from '../../src/channel/slate-shelf.ts';
 import type { ChannelSettings, Ladder } from '../../src/config/model.ts';
 import { type Grid, makeGrid } from '../../src/package/grid.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
 import { openMemoryJournal } from '../../src/window/memory-journal.ts';
 import { openMemoryStore } from '../../src/window/memory-store.ts';
-import type { Journal } from '../../src/window/model.ts';
+import type { Journal, WindowStore } from '../../src/window/model.ts';
 import { channelSettings } from './channel-settings.ts';
 import { ManualClock } from './manual-clock.ts';
 import { encoders, forgetEncoders, type ManualEncoder } from './manual-encoder.ts';
@@ -26,27 +28,36 @@ export const settled = () => new Promise<void>((resolve) => setImmediate(resolve
 export interface WorldOptions {
   readonly ladder?: Ladder;
   readonly settings?: Partial<ChannelSettings>;
-  readonly journal?: Journal;
+  readonly journal?: Journal<ChannelEntry>;
+  readonly former?: Partial<ChannelParts['former']>;
+  readonly slates?: SlateShelf;
+  readonly store?: WindowStore;
 }
 
 export class ChannelWorld {
   readonly clock = new ManualClock();
   readonly log = new MemoryLog();
   readonly receiver = new MemoryReceiver();
-  readonly store = openMemoryStore();
+  readonly store: WindowStore;
   readonly metrics = openMetrics();
-  readonly journal: Journal;
+  readonly journal: Journal<ChannelEntry>;
   readonly channel: Channel;
   /** Keys that the Channel woke. */
   readonly woken: string[] = [];
+  readonly #hasParts: boolean;
   #publishes = 0;
 
   constructor(options: WorldOptions = {}) {
     forgetEncoders();
+    this.store = options.store ?? openMemoryStore();
     this.journal = options.journal ?? openMemoryJournal('i1');
     const { clock, log, receiver, store, metrics, journal } = this;
+    this.#hasParts = (options.settings?.latency ?? 'normal') !== 'normal';
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
-    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', store, journal, clock, log, metrics });
+    const former = { ...readFormerLife([]), isContinued: false, ...options.former };
+    const health = { state: { kind: 'none' } } as const;
+    const window = { store, journal, health, former, slates: options.slates };
+    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', clock, log, metrics, ...window });
     this.channel.onReady((key) => this.woken.push(key));
   }
 
@@ -77,7 +88,7 @@ export class ChannelWorld {
   async makeSlate(grid: Grid = P30, variant = ''): Promise<void> {
     const encoder = this.slateEncoders.at(-1);
     if (encoder === undefined) throw new Error('no slate is wanted');
-    this.receiver.sendSlate(encoder.runId, grid, variant);
+    this.receiver.sendSlate(encoder.runId, grid, variant, this.#hasParts);
     encoder.exit(0);
     await settled();
   }

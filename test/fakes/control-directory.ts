@@ -11,6 +11,7 @@ export function channelStatus(changes: Partial<ChannelStatus> = {}): ChannelStat
     newestEndMs: 1_790_604_236_000,
     windowBytes: 48_300_000,
     windowSegments: 450,
+    disk: { kind: 'ok' },
     segmentMs: 2000,
     tracks: [
       {

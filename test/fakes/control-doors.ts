@@ -70,6 +70,7 @@ export function fakeSettings(changes: Partial<Settings> = {}): Settings {
         source: 'rtmp',
         latency: 'normal',
         windowMs: 120_000,
+        windowBytes: 1e9,
         whenAbsent: 'slate',
         slatePath: undefined,
         takeover: 'refuse',

@@ -44,11 +44,19 @@ export class MemoryReceiver implements CmafReceiver {
   }
 
   /** The n-th Segment of a run whose zero is index `origin`, for all its Tracks or the named ones. */
-  sendSegment(runId: string, grid: Grid, origin: number, n: number, only?: readonly string[]): void {
+  sendSegment(
+    runId: string,
+    grid: Grid,
+    origin: number,
+    n: number,
+    only?: readonly string[],
+    hasIndependentParts = false,
+  ): void {
     const { tracks, sink } = this.run(runId);
     for (const track of only ?? tracks) {
       if (!track.startsWith('a')) {
-        for (let part = 0; part < grid.partsPerSegment; part++) sink.onFragment(track, videoFragment(grid, n, part));
+        for (let part = 0; part < grid.partsPerSegment; part++)
+          sink.onFragment(track, videoFragment(grid, n, part, 7, hasIndependentParts || part === 0));
         continue;
       }
       const unitAt = (index: number) => (audioStart(grid, index) - audioStart(grid, origin)) / AUDIO_UNIT;
@@ -58,10 +66,10 @@ export class MemoryReceiver implements CmafReceiver {
   }
 
   /** Headers, one Segment and the clean end of every Track: what a slate encoder posts. */
-  sendSlate(runId: string, grid: Grid, variant = ''): void {
+  sendSlate(runId: string, grid: Grid, variant = '', hasIndependentParts = false): void {
     const { tracks, sink } = this.run(runId);
     this.sendHeaders(runId, grid, variant);
-    this.sendSegment(runId, grid, 0, 0);
+    this.sendSegment(runId, grid, 0, 0, undefined, hasIndependentParts);
     for (const track of tracks) sink.onEnd(track, 'clean');
   }
 }

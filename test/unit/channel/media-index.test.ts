@@ -55,7 +55,6 @@ function world(windowMs = SETTINGS.windowMs) {
   const act = (events: readonly TimelineEvent[]) => {
     for (const event of events) {
       if (event.kind === 'period') {
-        index.remember(event.period);
         for (const { id, init, initHash, kind } of event.period.tracks)
           store.putInit(id, event.period.gen, initHash, {
             bytes: init.bytes,
@@ -176,7 +175,6 @@ describe('what the window says of a name', () => {
 
   test('a window made anew: nothing of the old one is remembered', () => {
     it.act(it.timeline.restart());
-    it.index.forgetAll();
     expect(kindOf(segment(next - 1))).toBe('unknown');
     it.act(it.timeline.open(planOf(p30), NOW));
     expect(kindOf(segment(next - 1))).toBe('unknown');

@@ -37,7 +37,7 @@ describe('the keeper of the slate', () => {
     failures = [];
     pictureFailures = [];
     keeper = new SlateKeeper({
-      parts: { receiver, ffmpegPath: 'ffmpeg', clock },
+      parts: { receiver, ffmpegPath: 'ffmpeg', clock, slates: undefined },
       channel: 'match',
       onSlate: (of, slate) => slates.push({ plan: of, slate }),
       onFailed: (message) => failures.push(message),

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { EncodeRun } from '../../../src/channel/encode-run.ts';
+import { readFormerLife } from '../../../src/channel/former-life.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
 import type { Death } from '../../../src/channel/run-health.ts';
 import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
@@ -62,6 +63,9 @@ function world(
       ffmpegPath: 'ffmpeg',
       store: openMemoryStore(),
       journal: openMemoryJournal('i1'),
+      former: { ...readFormerLife([]), isContinued: false },
+      slates: undefined,
+      health: { state: { kind: 'none' } },
       clock,
       log,
       metrics,

@@ -88,7 +88,7 @@ describe('without a settings file', () => {
           ladder: 'two-core',
           keys: [],
           latency: 'normal',
-          windowMs: 120_000,
+          windowMs: 900_000,
           whenAbsent: 'slate',
           slatePath: undefined,
           takeover: 'refuse',
@@ -221,7 +221,8 @@ describe('the channels block', () => {
         '    ladder: ./own.yaml',
         '    keys: { main: "${MAIN}", backup: backup-secret }',
         '    latency: normal',
-        '    window: 15m',
+        '    window: 6h',
+        '    windowSize: 40G',
         '    whenAbsent: slate',
         '    takeover: refuse',
         '    reconnectGrace: 500ms',
@@ -237,17 +238,31 @@ describe('the channels block', () => {
           { name: 'main', secret: 'main-secret' },
           { name: 'backup', secret: 'backup-secret' },
         ],
-        windowMs: 900_000,
+        windowMs: 21_600_000,
+        windowBytes: 40e9,
         reconnectGraceMs: 500,
       },
-      { id: 'b2', ladder: { name: 'two-core' }, keys: [], windowMs: 120_000 },
+      { id: 'b2', ladder: { name: 'two-core' }, keys: [], windowMs: 900_000 },
+    ]);
+  });
+
+  test('a window is two minutes in memory alone, at most a quarter of an hour, and takes twice what its ladder makes', async () => {
+    const { channels } = await good('data: none\nchannels:\n  a: {}\n');
+    expect(channels[0]).toMatchObject({ windowMs: 120_000, windowBytes: expect.any(Number) });
+    const [{ ladder, windowBytes = 0 } = {}] = channels;
+    const bps = ladder?.video.reduce((sum, { maxrateBps }) => sum + maxrateBps, 0) ?? 0;
+    expect(windowBytes / ((bps / 8) * 240)).toBeGreaterThan(2);
+    expect(await problems('data: none\nchannels:\n  a: { window: 4h }\n')).toEqual([
+      's.yaml:3:16 channels.a.window: 4h is too long for memory alone (data: none); expected at most 15m, or a data folder',
+    ]);
+    expect(await problems('channels:\n  a: { windowSize: 5M }\n  b: { windowSize: lots }\n')).toEqual([
+      's.yaml:2:20 channels.a.windowSize: 5M is too small; expected a size in bytes from 10M to 100T, for example 20G',
+      's.yaml:3:20 channels.b.windowSize: lots is no size with a unit (M, G, T); expected a size in bytes from 10M to 100T, for example 20G',
     ]);
   });
 
   test('what is planned is refused by name with "not yet" and CONFIG_NOT_YET, never ignored', async () => {
-    const reading = await load(
-      'tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    record: true\n    window: 4h\n',
-    );
+    const reading = await load('tls: { port: 443 }\nhttp: { tls: {} }\nchannels:\n  a:\n    record: true\n');
     expect(reading).toEqual({
       kind: 'bad',
       code: 'CONFIG_NOT_YET',
@@ -255,7 +270,6 @@ describe('the channels block', () => {
         's.yaml:1:1 tls: not yet: TLS (put a TLS proxy in front)',
         's.yaml:2:9 http.tls: not yet: TLS (put a TLS proxy in front of this port)',
         's.yaml:5:5 channels.a.record: not yet: recording',
-        's.yaml:6:13 channels.a.window: not yet: a window above 15m; today it is 15m at most',
       ],
     });
   });
@@ -310,14 +324,14 @@ describe('the channels block', () => {
       's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
       's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
-      's.yaml:6:16 channels.a.window: 120 is a whole number; expected a duration from 20s to 15m, for example 2m',
+      's.yaml:6:16 channels.a.window: 120 is a whole number; expected a duration from 20s to 24h, for example 15m',
       's.yaml:6:29 channels.a.ladder: 7 is a whole number; expected the name of a shipped ladder or a path, for example two-core or ./my-ladder.yaml',
       's.yaml:6:41 channels.a.latency: fast does not fit; expected one of normal, low, ultra',
       's.yaml:6:63 channels.a.reconnectGrace: 1h is too long; expected a duration from 0ms to 10s, for example 2s',
       's.yaml:7:19 channels.b.keys.x: does not fit; expected 8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)',
       's.yaml:8:14 channels.c.keys: is text; expected a mapping of names to secrets such as { primary: SECRET }',
       's.yaml:9:19 channels.d.keys.x: does not fit; expected 8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)',
-      's.yaml:9:46 channels.d.window: 5s is too short; expected a duration from 20s to 15m, for example 2m',
+      's.yaml:9:46 channels.d.window: 5s is too short; expected a duration from 20s to 24h, for example 15m',
     ]);
   });
 

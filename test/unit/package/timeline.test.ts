@@ -228,7 +228,7 @@ describe('a window that nobody has been shown', () => {
   test('is made anew under another GEN, from ordinal 1, and its numbers are given again', () => {
     const { timeline, events } = opened();
     const before = committed(events).at(-1)!;
-    expect(timeline.restart()).toEqual([{ kind: 'generation-gone', gen: before.period.gen }]);
+    expect(timeline.restart()).toEqual([{ kind: 'generation-gone', gen: before.period.gen }, { kind: 'restarted' }]);
     expect(timeline.presentation().segments).toEqual([]);
     const again = committed(timeline.open(planOf(p30, ' other'), NOW)).at(-1)!;
     expect(again.number).toBe(before.number);

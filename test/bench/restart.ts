@@ -1,0 +1,137 @@
+/**
+ * From the start of the service to its first playlist, over what a former life left: windows of 15 min and of 4 h, made without
+ * encoding by the Channel's own code. Beside it a start with nothing, which has its slate to encode first.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fewerEntries } from '../../src/channel/former-life.ts';
+import { indexAt, makeGrid } from '../../src/package/grid.ts';
+import { entryOf } from '../../src/package/journal-entry.ts';
+import { Timeline } from '../../src/package/timeline.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { openLog } from '../../src/system/log.ts';
+import { openMetrics } from '../../src/system/metrics.ts';
+import { openWindow } from '../../src/window/open-window.ts';
+import { fakeSlate, fakeTrack } from '../fakes/media.ts';
+import { type BenchLine, lineOf, median } from './line.ts';
+import { type Material, TINY_LADDER, writeLadder } from './material.ts';
+import { start, until } from './service-process.ts';
+
+const CHANNEL = 'match';
+const TRACKS = ['v720', 'v480', 'v360', 'v240', 'audio'];
+const MINUTE_MS = 60_000;
+
+export async function run(material: Material, rounds: number): Promise<readonly BenchLine[]> {
+  const ladder = await writeLadder(material, 'tiny', TINY_LADDER);
+  const lines: BenchLine[] = [];
+  const nothing = await rounded(rounds, () => startOver(material, ladder, 0));
+  lines.push(
+    lineOf(
+      { what: 'start to first playlist, nothing kept: the slate is encoded', unit: 's' },
+      nothing.map(({ seconds }) => seconds),
+    ),
+  );
+  for (const minutes of [15, 240]) {
+    const all = await rounded(rounds, () => startOver(material, ladder, minutes));
+    const note = `the service says ${median(all.map(({ tookMs }) => tookMs)).toFixed(0)} ms to go on, ${all[0]?.segments} Segments of ${TRACKS.length} Tracks`;
+    lines.push(
+      lineOf(
+        { what: `start to first playlist, ${minutes} min kept`, unit: 's', below: 2, note },
+        all.map(({ seconds }) => seconds),
+      ),
+      lineOf(
+        { what: `  ratio to nothing kept` },
+        all.map(({ seconds }, i) => seconds / (nothing[i]?.seconds ?? Number.NaN)),
+      ),
+    );
+  }
+  return lines;
+}
+
+async function rounded<T>(rounds: number, once: () => Promise<T>): Promise<T[]> {
+  const all: T[] = [];
+  for (let round = 0; round < rounds; round++) all.push(await once());
+  return all;
+}
+
+interface Started {
+  readonly seconds: number;
+  readonly tookMs: number;
+  readonly segments: number;
+}
+
+async function startOver(material: Material, ladder: string, minutes: number): Promise<Started> {
+  const data = await mkdtemp(join(material.folder, 'restart-'));
+  try {
+    if (minutes > 0) await fill(join(data, 'channels', CHANNEL), minutes * MINUTE_MS);
+    return await startOn(material, ladder, data, minutes);
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+/** A window that ends a moment ago, written by the very code that a Channel writes it with. */
+async function fill(folder: string, windowMs: number): Promise<void> {
+  const clock = systemClock();
+  const log = openLog('silent');
+  const parts = { channel: CHANNEL, maxBytes: 64e9, clock, log, metrics: openMetrics(), snapshot: fewerEntries };
+  const { store, journal, close } = await openWindow({ folder, ...parts });
+  const grid = makeGrid({ num: 30, den: 1 }, 2);
+  const tracks = TRACKS.map((id) => fakeTrack(id, grid));
+  const timeline = new Timeline({
+    ...{ incarnation: journal.incarnation, windowMs, retentionMs: 60_000, publishesParts: false },
+    ...{ fillDelayMs: 800, patienceMs: 0, silenceMs: 0, tailMs: 6000, backfillMs: windowMs },
+  });
+  const nowMs = clock.nowMs();
+  if (indexAt(grid, nowMs) === 0) throw new Error('the clock is not set');
+  for (const event of timeline.open({ grid, tracks, slate: fakeSlate(grid, tracks) }, nowMs)) {
+    if (event.kind === 'segment') journal.begin(event.record.gen, event.record.number);
+    journal.note(entryOf(event, nowMs));
+    const object = { contentType: 'video/mp4', publishedMs: nowMs };
+    if (event.kind === 'period')
+      for (const { id, initHash, init } of event.period.tracks)
+        store.putInit(id, event.period.gen, initHash, { bytes: init.bytes, ...object });
+    if (event.kind !== 'segment') continue;
+    const { gen, number } = event.record;
+    store.putSegment({ key: { track: event.track, gen, number }, parts: event.parts, ...object });
+    // The window writes behind: it shall not hold hours of it in memory.
+    if (number % 64 === 0) await sleep(1);
+  }
+  await close();
+}
+
+async function startOn(material: Material, ladder: string, data: string, minutes: number): Promise<Started> {
+  const config = join(data, 'settings.yaml');
+  const channel = { ladder, keys: { primary: 'a-bench-key-of-16' }, window: `${Math.max(15, minutes)}m` };
+  await writeFile(config, JSON.stringify({ channels: { [CHANNEL]: channel }, ffmpeg: material.ffmpeg }));
+  let http: number | undefined;
+  const free = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
+  const beganMs = performance.now();
+  const service = start(
+    process.execPath,
+    ['dist/main.js', 'serve', '--json', '--config', config, '--data', data, ...free],
+    (line) => {
+      http ??= (JSON.parse(line) as { readonly http: number }).http;
+    },
+  );
+  try {
+    await until('it listens', () => http !== undefined, service);
+    const track = minutes > 0 ? TRACKS[0] : '180p';
+    let text = '';
+    await until(
+      'the first playlist',
+      async () => {
+        const answer = await fetch(`http://127.0.0.1:${http}/live/${CHANNEL}/${track}/dvr.m3u8`);
+        text = await answer.text();
+        return answer.status === 200;
+      },
+      service,
+    );
+    const seconds = (performance.now() - beganMs) / 1000;
+    const said = service.said().match(/"tookMs":(\d+)/)?.[1];
+    return { seconds, tookMs: Number(said ?? Number.NaN), segments: text.match(/^#EXTINF/gm)?.length ?? 0 };
+  } finally {
+    await service.stop();
+  }
+}
