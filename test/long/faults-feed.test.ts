@@ -63,7 +63,7 @@ test('a picture away for 10 s: slate over the sound, the same worker, and togeth
 });
 
 test('a network that stalls for 3 s, then a burst, twice: the same worker, caught up, late media marked as it is', async () => {
-  const late = () => stage.picturesLaterThan(2);
+  const late = () => stage.picturesLaterThan(1);
   const before = await late();
   for (let stall = 0; stall < 2; stall++) {
     const measured = await stage.measure(() => stage.publisher.stopFor(3_000));
@@ -72,7 +72,7 @@ test('a network that stalls for 3 s, then a burst, twice: the same worker, caugh
     expect(measured.look.apartMs).toBeLessThan(APART_MS);
   }
   // Each picture's own lateness is in the metrics; what came too late is slate; who stalls twice is told so, and no encoder is blamed.
-  expect((await late()) - before).toBeGreaterThan(20);
+  expect((await late()) - before).toBeGreaterThan(30);
   await waitFor('it is said', () => stage.status().advice.some(({ code }) => code === 'MEDIA_LATE'));
   expect(stage.status().lastFaults.filter(({ code }) => /OVERLOADED|SHED/.test(code))).toEqual([]);
 });
