@@ -67,7 +67,7 @@ export class Load {
     if (isHeld && waiting() >= limits.waiters * share) return 'waiters';
     if (this.#bytesInFlight >= limits.bytesInFlight * share) return 'bytes';
     // Media that is there is answered on each connection that was let in; above the limit none is.
-    if (work !== 'media' && connected() > limits.connections * share) return 'connections';
+    if (work !== 'media' && connected() > limits.connections * SHARE_WITHOUT_RESERVE) return 'connections';
     return undefined;
   }
 

@@ -74,23 +74,28 @@ function policyFields({ headers }: Answer): string {
   return ours.map(([name, value]) => `add_header ${name} "${value}";`).join(' ');
 }
 
-/** Writes each of these answers as it is, 304 where the tag fits: what node:http costs without an origin. */
-async function openBareNode(
-  answers: ReadonlyMap<string, Answer>,
-): Promise<{ readonly port: number; readonly server: Server }> {
-  const heads = new Map(
-    [...answers].map(([name, { rawHeaders, body, headers }]) => {
-      const ours = rawHeaders.filter(
-        (_, index) => !/^(date|connection|keep-alive)$/i.test(rawHeaders[index - (index % 2)] ?? ''),
-      );
-      return [name, { ours, body, etag: headers.etag }] as const;
-    }),
-  );
+/** An answer as bare node:http writes it: what Node adds by itself is left out. */
+function plainAnswer({ status, rawHeaders, body }: Answer) {
+  const byNode = /^(date|connection|keep-alive)$/i;
+  const fields = rawHeaders.filter((_, index) => !byNode.test(rawHeaders[index - (index % 2)] ?? ''));
+  return { status, fields, body };
+}
+
+/** Writes the origin's answers as they are, by path, coding and tag: what node:http costs without an origin. */
+async function openBareNode(originPort: number): Promise<{ readonly port: number; readonly server: Server }> {
+  const answers = new Map<string, ReturnType<typeof plainAnswer>>();
+  for (const { path, fields } of CASES) {
+    const answer = await ask(originPort, path, fields);
+    const { etag = '' } = answer.headers;
+    const unchanged = await ask(originPort, path, { ...fields, 'if-none-match': etag });
+    const coding = fields['accept-encoding'] ?? '';
+    answers.set(`${path} ${coding} `, plainAnswer(answer)).set(`${path} ${coding} ${etag}`, plainAnswer(unchanged));
+  }
   const server = createServer((request, response) => {
-    const known = heads.get(`${request.url} ${request.headers['accept-encoding'] ?? ''}`);
-    if (known === undefined) throw new Error('asked for something else');
-    const isKnown = request.headers['if-none-match'] === known.etag;
-    response.writeHead(isKnown ? 304 : 200, known.ours).end(isKnown ? undefined : known.body);
+    const { 'accept-encoding': coding = '', 'if-none-match': tag = '' } = request.headers;
+    const answer = answers.get(`${request.url} ${coding} ${tag}`);
+    if (answer === undefined) throw new Error('asked for something else');
+    response.writeHead(answer.status, answer.fields).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, server };
@@ -108,14 +113,11 @@ export async function run(rounds: number, seconds: number): Promise<readonly Ben
   channel.setMedia({ kind: 'segment', track: 'v720', gen: 'g1', number: 900000001 }, segment);
   channel.setText({ kind: 'hls-media', track: 'v720' }, PLAYLIST);
   const origin = await openTestOrigin([channel]);
-  const answers = new Map<string, Answer>();
-  for (const { path, fields } of CASES)
-    answers.set(`${path} ${fields['accept-encoding'] ?? ''}`, await ask(origin.port, path, fields));
-  const bare = await openBareNode(answers);
-  const [media, list] = [SEGMENT_PATH, PLAYLIST_PATH].map((path) => policyFields(answers.get(`${path} `) as Answer));
+  const bare = await openBareNode(origin.port);
+  const [media, list] = [SEGMENT_PATH, PLAYLIST_PATH].map(async (path) => policyFields(await ask(origin.port, path)));
   const nginx = await openNginx(
     'sendfile on; tcp_nopush on; gzip_static on; open_file_cache max=100; keepalive_requests 10000000;',
-    `root ${files}; ${list} location = /segment.m4s { ${media} }`,
+    `root ${files}; ${await list} location = /segment.m4s { ${await media} }`,
     origin.port,
   );
   const own = () => process.cpuUsage();

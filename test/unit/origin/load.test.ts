@@ -36,7 +36,7 @@ describe('holds and playlists first, segments last', () => {
 
   it('connections: from four fifths on holds and playlists; media that is there never, for above the limit nobody is let in', () => {
     now.connected = 9;
-    expect(refused()).toEqual(['text', 'held-text']);
+    expect(refused()).toEqual(['text', 'held-text', 'held-media']);
     now.connected = 11;
     expect(refused()).toEqual(['text', 'held-text', 'held-media']);
     expect(new Set(shed)).toEqual(new Set(['segment connections']));
