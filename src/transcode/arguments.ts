@@ -68,7 +68,7 @@ function workerInput(plan: TranscodePlan, start: WorkerStart): string[] {
 }
 
 /** As decoder defaults these count only where the stream says nothing: HD is BT.709 then, SD BT.601, as every player guesses. */
-function untaggedColour(plan: TranscodePlan, source: PlanSource | undefined): string[] {
+export function untaggedColour(plan: TranscodePlan, source: PlanSource | undefined): string[] {
   const shapes = source === undefined ? plan.video : [source];
   const isHd = shapes.some(({ width, height }) => Math.min(width, height) >= 720);
   const matrix = isHd ? 'bt709' : 'smpte170m';

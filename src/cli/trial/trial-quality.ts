@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Quality } from '../../plan/ladder-trial.ts';
 import { ServiceError } from '../../system/errors.ts';
+import { untaggedColour } from '../../transcode/arguments.ts';
 import { workerGraph } from '../../transcode/filter-graph.ts';
 import type { TranscodePlan, VideoTrackPlan } from '../../transcode/model.ts';
 import { runFfmpeg, type TrialFeed } from './trial-feed.ts';
@@ -29,15 +30,10 @@ export async function hasVmafFilter(list: Promise<string | undefined>): Promise<
 
 /** Throws ENCODER_EXITED. */
 export async function qualityOf(request: QualityRequest): Promise<Quality> {
-  const { ffmpegPath, feed, track, folder } = request;
+  const { ffmpegPath, track, folder } = request;
   const rung = join(folder, `${track.id}.mp4`);
   await writeFile(rung, request.media);
-  const said = await runFfmpeg(ffmpegPath, [
-    ...['-nostdin', '-copyts', '-f', 'flv', '-i', feed.path, '-copyts', '-i', rung],
-    ...['-filter_complex', qualityGraph(request), '-map', '[out0]', '-f', 'null', '-'],
-    ...(request.hasVmaf ? ['-map', '[out2]', '-f', 'null', '-'] : []),
-    ...['-map', '[out1]', '-f', 'null', '-'],
-  ]);
+  const said = await runFfmpeg(ffmpegPath, qualityArguments(request, rung));
   const quality = readQuality(said);
   if (quality !== undefined) return quality;
   throw new ServiceError('ENCODER_EXITED', `ffmpeg compared ${track.id} with its feed and said no figure`, {
@@ -45,13 +41,23 @@ export async function qualityOf(request: QualityRequest): Promise<Quality> {
   });
 }
 
+type Compared = Pick<QualityRequest, 'plan' | 'track' | 'feed' | 'hasVmaf'>;
+
+/** ffmpeg's arguments for the rung in a file. */
+export function qualityArguments(compared: Compared, rung: string): string[] {
+  const { plan, feed, hasVmaf } = compared;
+  return [
+    // Read as the worker reads it: another guess of untagged colours would be counted as the encoder's loss.
+    ...['-nostdin', '-copyts', ...untaggedColour(plan, feed.source), '-f', 'flv', '-i', feed.path],
+    ...['-copyts', '-i', rung],
+    ...['-filter_complex', qualityGraph(compared), '-map', '[out0]', '-f', 'null', '-'],
+    ...(hasVmaf ? ['-map', '[out2]', '-f', 'null', '-'] : []),
+    ...['-map', '[out1]', '-f', 'null', '-'],
+  ];
+}
+
 /** The feed and the rung, both at the size of the largest rung. */
-export function qualityGraph({
-  plan,
-  track,
-  feed,
-  hasVmaf,
-}: Pick<QualityRequest, 'plan' | 'track' | 'feed' | 'hasVmaf'>): string {
+export function qualityGraph({ plan, track, feed, hasVmaf }: Compared): string {
   const largest = plan.video.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
   const { width, height } = largest;
   const reference = workerGraph(

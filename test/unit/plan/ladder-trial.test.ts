@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nearestRate, readProbe } from '../../../src/cli/trial/trial-feed.ts';
-import { qualityGraph, readQuality } from '../../../src/cli/trial/trial-quality.ts';
+import { qualityArguments, qualityGraph, readQuality } from '../../../src/cli/trial/trial-quality.ts';
 import { ladderTrial, type RungEncode } from '../../../src/plan/ladder-trial.ts';
 import { trialPage } from '../../../src/plan/trial-page.ts';
 import { trialText } from '../../../src/plan/trial-report.ts';
@@ -136,6 +136,10 @@ describe('what ffmpeg says', () => {
     expect(graph).toContain('[1:v:0]scale=1280:720');
     expect(graph).toContain('[s0]scale=1280:720');
     expect(graph).not.toContain('libvmaf');
+    // Untagged colours are read as the worker reads them, else half of the loss would be a guess.
+    expect(qualityArguments({ plan, track, feed, hasVmaf: false }, 'r.mp4').join(' ')).toMatch(
+      /-colorspace bt709 -f flv -i f /,
+    );
     expect(qualityGraph({ plan, track, feed, hasVmaf: true })).toContain('[rung2][feed2]libvmaf[out2]');
   });
 });
