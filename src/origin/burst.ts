@@ -5,6 +5,7 @@
  * is kept twice. Invariant: byte for byte what node:http would have written; where that is not sure, node:http writes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ObjectKind } from './cache-policy.ts';
 import type { HeaderList } from './representation.ts';
 
 /** Where ServerResponse keeps its head (Node 20 to 24). Without these two, every answer takes the ordinary way. */
@@ -18,6 +19,8 @@ const COPIED_BYTES = 1024 * 1024;
 
 /** What the answer to one request was made of; it goes for others of the same turn who ask the same, plainly. */
 export class Echo {
+  /** Under which its repetitions are counted; who asked cannot know it (`hls-blocked`). */
+  readonly kind: ObjectKind;
   readonly status: number;
   readonly bodyBytes: number;
   readonly fields: HeaderList;
@@ -25,7 +28,8 @@ export class Echo {
   #body: Buffer | undefined;
   #wire: Buffer | undefined;
 
-  constructor(status: number, fields: HeaderList, body: Buffer, head: string) {
+  constructor(kind: ObjectKind, status: number, fields: HeaderList, body: Buffer, head: string) {
+    this.kind = kind;
     this.status = status;
     this.bodyBytes = body.length;
     this.fields = fields;
@@ -64,11 +68,17 @@ export class Burst {
   readonly #ofTurn: Echo[] = [];
 
   /** Notes an answer that node:http has made the head of; undefined when it goes for nobody else. */
-  note(request: IncomingMessage, response: ServerResponse, fields: HeaderList, body: Buffer): Echo | undefined {
+  note(
+    request: IncomingMessage,
+    response: ServerResponse,
+    kind: ObjectKind,
+    fields: HeaderList,
+    body: Buffer,
+  ): Echo | undefined {
     const { _header: head, _headerSent: isSent } = response as HeadOfResponse;
     if (typeof head !== 'string' || typeof isSent !== 'boolean' || !isPlain(request, response)) return undefined;
     if (body.length > COPIED_BYTES) return undefined;
-    this.#echo = new Echo(response.statusCode, fields, body, head);
+    this.#echo = new Echo(kind, response.statusCode, fields, body, head);
     this.#ofTurn.push(this.#echo);
     if (this.#ofTurn.length === 1) setImmediate(() => this.#endTurn());
     return this.#echo;

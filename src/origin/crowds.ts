@@ -8,7 +8,6 @@ import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { OriginAddress } from './address.ts';
 import { type Echo, isPlain } from './burst.ts';
-import type { ObjectKind } from './cache-policy.ts';
 import { prefersGzip } from './conditional.ts';
 import type { Exchange, Reply } from './reply.ts';
 import type { Slice, Turns } from './turns.ts';
@@ -46,7 +45,6 @@ export function takesGzip({ headers }: Pick<IncomingMessage, 'headers'>): boolea
 /** One of a crowd. */
 export interface Member {
   readonly exchange: Exchange;
-  readonly kind: ObjectKind;
   /** Called when its answer is finished. */
   readonly forget: () => void;
   /** Set when its answer is written. */
@@ -105,11 +103,11 @@ export class Crowds {
     if (!this.#echoes.has(question)) this.#echoes.set(question, echo);
   }
 
-  #finish({ exchange, kind, forget, echo }: Member): void {
+  #finish({ exchange, forget, echo }: Member): void {
     const { log, reply } = this.#options;
     try {
       forget();
-      if (echo !== undefined) reply.finish(exchange, kind, echo);
+      if (echo !== undefined) reply.finish(exchange, echo);
     } catch (thrown) {
       log.error({ error: messageOf(thrown) }, 'answer not finished');
       exchange.request.socket.destroy();

@@ -151,7 +151,7 @@ class MediaHandler {
     const held: Held = { ...wait, endMs };
     const question = this.#crowds.questionOf(exchange, address);
     const cancel = waiters.hold(view, wait.key, Math.max(0, endMs - nowMs), (end, slice) => {
-      if (end === 'ready' && this.#crowds.repeat(question, slice, { exchange, kind, forget: stopWatching })) return;
+      if (end === 'ready' && this.#crowds.repeat(question, slice, { exchange, forget: stopWatching })) return;
       stopWatching();
       const echo = this.#ended(exchange, address, held, end);
       if (end === 'ready') this.#crowds.note(question, slice, echo);
@@ -217,7 +217,7 @@ class MediaHandler {
   #zipped(exchange: Exchange, kind: ObjectKind, form: Representation, slice: Slice): void {
     // All of a slice are given the same form here.
     const question = asksPlainly(exchange.request, exchange.response) ? 'zipped' : undefined;
-    if (this.#crowds.repeat(question, slice, { exchange, kind, forget: () => {} })) return;
+    if (this.#crowds.repeat(question, slice, { exchange, forget: () => {} })) return;
     const echo = this.#guarded(exchange, kind, () => this.#options.reply.represent(exchange, kind, form));
     this.#crowds.note(question, slice, echo);
   }

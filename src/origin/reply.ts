@@ -50,7 +50,7 @@ export interface Reply {
   /** 200, 206, 304, 412 or 416 of an object, as the request's fields ask. The Echo of a 200 goes for who asks the same. */
   represent(exchange: Exchange, kind: ObjectKind, representation: Representation): Echo | undefined;
   /** What is left to do when an Echo was written: it is counted and ended. */
-  finish(exchange: Exchange, kind: ObjectKind, echo: Echo): void;
+  finish(exchange: Exchange, echo: Echo): void;
   /** A refusal with its JSON body; `extra` adds fields. Cuts the connection when an answer was begun already. */
   problem(exchange: Exchange, kind: ObjectKind, outcome: Refusal, extra?: HeaderList): void;
   /** A refusal about an object of a Channel there is: tagged, so that it goes when the Channel is purged. */
@@ -194,9 +194,9 @@ class SocketReply implements Reply {
     }
   }
 
-  finish(exchange: Exchange, kind: ObjectKind, echo: Echo): void {
-    this.#counters.responses(kind, echo.status).inc();
-    this.#counters.bytes(kind).inc(echo.bodyBytes);
+  finish(exchange: Exchange, echo: Echo): void {
+    this.#counters.responses(echo.kind, echo.status).inc();
+    this.#counters.bytes(echo.kind).inc(echo.bodyBytes);
     if (exchange.response.destroyed) return;
     this.#options.accessLog?.head(exchange.response, kind, echo.status, echo.fields);
     if (exchange.request.socket.writableLength > 0) this.#limit(exchange, kind, echo.bodyBytes);
@@ -323,7 +323,7 @@ class SocketReply implements Reply {
       return known;
     }
     this.#head(exchange, kind, status, fields);
-    const noted = isClosing ? undefined : this.#burst.note(request, response, fields, body);
+    const noted = isClosing ? undefined : this.#burst.note(request, response, kind, fields, body);
     if (hasBody) response.end(body);
     else response.end();
     if (hasBody && request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);

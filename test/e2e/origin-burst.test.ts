@@ -166,7 +166,7 @@ describe('a burst of the same answer', () => {
     expect(gunzipSync(Buffer.from(zipped, 'latin1')).toString()).toBe(plain);
     expect(plain).toMatch(/^#EXTM3U\nx/);
     expect(bodies).toEqual(coded.map((isZipped) => (isZipped ? zipped : plain)));
-    // Counted when all have their bytes.
+    // Counted when all have their bytes, and as what was answered.
     await until(
       async () => (await origin.count('http_responses_total', { kind: 'hls-blocked', status: '200' })) === 10,
     );

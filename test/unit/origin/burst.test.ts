@@ -33,7 +33,7 @@ beforeEach(() => {
   burst = new Burst();
   first = exchange();
   first.response.writeHead(200, FIELDS);
-  burst.note(first.request, first.response, FIELDS, BODY);
+  burst.note(first.request, first.response, 'part', FIELDS, BODY);
   first.response.end(BODY);
 });
 
@@ -77,7 +77,7 @@ describe('a burst', () => {
 
   it('does not copy a body above 1 MB', () => {
     const big = Buffer.alloc(1024 * 1024 + 1);
-    burst.note(first.request, first.response, FIELDS, big);
+    burst.note(first.request, first.response, 'part', FIELDS, big);
     expect(repeat(exchange(), 200, FIELDS, big)).toBe(false);
   });
 
@@ -90,7 +90,7 @@ describe('a burst', () => {
   it('keeps no bytes beyond its turn: an echo that is held goes for nobody then', async () => {
     const [one, two, third] = [exchange(), exchange(), exchange()];
     one.response.writeHead(200, FIELDS);
-    const echo = burst.note(one.request, one.response, FIELDS, BODY);
+    const echo = burst.note(one.request, one.response, 'part', FIELDS, BODY);
     expect(echo?.write(two.response)).toBe(true);
     await nextTurn();
     expect(echo?.write(third.response)).toBe(false);
@@ -106,7 +106,7 @@ describe('a burst', () => {
     await nextTurn();
     const { request, response } = exchange(unlike);
     response.writeHead(200, FIELDS);
-    burst.note(request, response, FIELDS, BODY);
+    burst.note(request, response, 'part', FIELDS, BODY);
     expect(repeat(exchange())).toBe(false);
   });
 });
