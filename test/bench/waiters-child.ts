@@ -90,6 +90,7 @@ async function serve(side: Side): Promise<void> {
       global.gc?.();
       say({ kind: 'waiting', rssBytes: process.memoryUsage().rss });
       delay.enable();
+      delay.reset();
     }
     if (order.kind === 'release') {
       const startUs = nowUs();
