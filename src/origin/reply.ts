@@ -198,8 +198,8 @@ class SocketReply implements Reply {
     this.#counters.responses(echo.kind, echo.status).inc();
     this.#counters.bytes(echo.kind).inc(echo.bodyBytes);
     if (exchange.response.destroyed) return;
-    this.#options.accessLog?.head(exchange.response, kind, echo.status, echo.fields);
-    if (exchange.request.socket.writableLength > 0) this.#limit(exchange, kind, echo.bodyBytes);
+    this.#options.accessLog?.head(exchange.response, echo.kind, echo.status, echo.fields);
+    if (exchange.request.socket.writableLength > 0) this.#limit(exchange, echo.kind, echo.bodyBytes);
     exchange.response.end();
   }
 
