@@ -1,9 +1,10 @@
 /**
  * One service a folder: the holder listens on a UNIX socket in it, so the lock ends with the process and can't be stale.
  * It never trusts a process id: a lock is held exactly as long as somebody accepts connections on it, also from another container.
- * Invariant: of services that start at once one gets it (the socket is put in place by link(2), which never replaces).
+ * Invariant: of services that start at once one gets it. Sockets are numbered: one may take the next number when all there are dead,
+ * link(2) gives a number to one alone, and who then sees another one alive, or higher, gives way.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
@@ -33,14 +34,15 @@ export type LockOutcome =
   /** Read-only, or a file system without sockets or links. */
   | { readonly kind: 'impossible'; readonly why: string };
 
-const SOCKET = 'service.sock';
+const SOCKET = /^service\.(\d+)\.sock$/;
+const socketOf = (folder: string, number: number): string => join(folder, `service.${number}.sock`);
 /** The same facts for people, and for when the holder hangs. */
 const FACTS = 'service.json';
 const ANSWER_WITHIN_MS = 1_000;
 /** A holder that stops has this long before it counts as staying. */
 const STOPPED_WITHIN_MS = 6_000;
 const LOOK_AGAIN_MS = 50;
-/** Two that find the same dead socket: each look takes one of them on. */
+/** Who gave way, or was not the first to take a number, looks again. */
 const MAX_LOOKS = 20;
 
 /** Takes the folder, which is made where it is not there (0700), for the life of this process. */
@@ -60,11 +62,11 @@ export async function lockFolder(folder: string, clock: Clock): Promise<LockOutc
 async function take(held: HeldFolder, folder: string, clock: Clock): Promise<LockOutcome> {
   const endUs = clock.monotonicUs() + STOPPED_WITHIN_MS * 1000;
   for (let look = 0; look < MAX_LOOKS; ) {
-    if (held.claim()) return { kind: 'locked', lock: held };
-    const holder = await ask(join(folder, SOCKET), clock);
-    if (holder === 'dead') {
+    const numbers = numbersIn(folder);
+    const holder = await livingOf(folder, numbers, clock);
+    if (holder === undefined) {
       look += 1;
-      await removeDead(folder, clock);
+      if (await claim(held, folder, Math.max(0, ...numbers) + 1, clock)) return { kind: 'locked', lock: held };
     } else if (holder !== 'silent' && holder.isStopping && clock.monotonicUs() < endUs)
       await new Promise<void>((resolve) => void clock.after(LOOK_AGAIN_MS, resolve));
     else {
@@ -72,7 +74,38 @@ async function take(held: HeldFolder, folder: string, clock: Clock): Promise<Loc
       return { kind: 'held', by: holder === 'silent' ? written(folder) : holder };
     }
   }
-  throw new Error(`${join(folder, SOCKET)} comes and goes`);
+  throw new Error(`others in ${folder} come and go`);
+}
+
+/** Takes the number, and keeps it where nobody else is alive and none is higher. */
+async function claim(held: HeldFolder, folder: string, number: number, clock: Clock): Promise<boolean> {
+  if (!held.takeNumber(number)) return false;
+  const others = numbersIn(folder).filter((other) => other !== number);
+  if (others.some((other) => other > number) || (await livingOf(folder, others, clock)) !== undefined) {
+    held.giveWay();
+    return false;
+  }
+  for (const dead of others) rmSync(socketOf(folder, dead), { force: true });
+  held.settle();
+  return true;
+}
+
+function numbersIn(folder: string): number[] {
+  return readdirSync(folder).flatMap((name) => {
+    const number = SOCKET.exec(name)?.[1];
+    return number === undefined ? [] : [Number(number)];
+  });
+}
+
+/** The first that is not dead. */
+async function livingOf(
+  folder: string,
+  numbers: readonly number[],
+  clock: Clock,
+): Promise<InstanceFacts | 'silent' | undefined> {
+  const answers = await Promise.all(numbers.map((number) => ask(socketOf(folder, number), clock)));
+  for (const answer of answers) if (answer !== 'dead') return answer;
+  return undefined;
 }
 
 class HeldFolder implements InstanceLock {
@@ -82,7 +115,7 @@ class HeldFolder implements InstanceLock {
   readonly #server: Server;
   readonly #ownPath: string;
   #facts: InstanceFacts;
-  #inode: number | undefined;
+  #number: number | undefined;
 
   private constructor(folder: string, firstMade: string, server: Server, ownPath: string, facts: InstanceFacts) {
     this.#folder = folder;
@@ -99,7 +132,7 @@ class HeldFolder implements InstanceLock {
 
   /** Under a name of its own, not the folder's yet. */
   static listen(folder: string, firstMade: string, facts: InstanceFacts): Promise<HeldFolder> {
-    const path = join(folder, `service.${randomId(4)}.sock`);
+    const path = join(folder, `claim-${randomId(4)}.sock`);
     const server = createServer();
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -113,19 +146,27 @@ class HeldFolder implements InstanceLock {
     });
   }
 
-  /** False when the folder's socket is there already. */
-  claim(): boolean {
-    const place = join(this.#folder, SOCKET);
+  /** False when another one has it. */
+  takeNumber(number: number): boolean {
     try {
-      linkSync(this.#ownPath, place);
+      linkSync(this.#ownPath, socketOf(this.#folder, number));
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
       throw thrown;
     }
-    this.#inode = statSync(place).ino;
+    this.#number = number;
+    return true;
+  }
+
+  giveWay(): void {
+    if (this.#number !== undefined) rmSync(socketOf(this.#folder, this.#number), { force: true });
+    this.#number = undefined;
+  }
+
+  /** The folder is ours. */
+  settle(): void {
     rmSync(this.#ownPath, { force: true });
     this.tell({});
-    return true;
   }
 
   tell(facts: Partial<Pick<InstanceFacts, 'ports' | 'isStopping'>>): void {
@@ -138,15 +179,13 @@ class HeldFolder implements InstanceLock {
   }
 
   async close(): Promise<void> {
-    const place = join(this.#folder, SOCKET);
     try {
-      if (this.#inode !== undefined && statSync(place).ino === this.#inode) {
-        rmSync(join(this.#folder, FACTS), { force: true });
-        rmSync(place, { force: true });
-      }
+      if (this.#number !== undefined) rmSync(join(this.#folder, FACTS), { force: true });
+      // Before it stops listening: a number that is there and dead is one that was killed.
+      this.giveWay();
       rmSync(this.#ownPath, { force: true });
     } catch {
-      // Gone, or not to be written any more: a dead socket is taken for what it is.
+      // Not to be written any more: a dead socket is taken for what it is.
     }
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     try {
@@ -177,24 +216,6 @@ function ask(path: string, clock: Clock): Promise<InstanceFacts | 'dead' | 'sile
     );
     socket.on('end', () => over(parseFacts(text) ?? 'silent'));
   });
-}
-
-/** Moved away first: what was moved is looked at again, and put back if it is alive, for another may have been quicker. */
-async function removeDead(folder: string, clock: Clock): Promise<void> {
-  const [place, away] = [join(folder, SOCKET), join(folder, `service.${randomId(4)}.old`)];
-  try {
-    renameSync(place, away);
-  } catch {
-    return; // Another one has moved it.
-  }
-  if ((await ask(away, clock)) !== 'dead') {
-    try {
-      linkSync(away, place);
-    } catch {
-      // A third one is there.
-    }
-  }
-  rmSync(away, { force: true });
 }
 
 function written(folder: string): InstanceFacts | undefined {

@@ -83,7 +83,7 @@ test('SIGTERM with keep-alive clients, blocking reloads and growing Segments: 0 
   const clients = [
     lists,
     ...[0, 1, 2].map((i) => client(() => `${base}/${gen}/${numberOf(newest.body) - i}.m4s`)),
-    ...[0, 1, 2].map(() => client(() => `${base}/media.m3u8?_HLS_msn=${numberOf(newest.body) + 1}&_HLS_part=0`)),
+    ...[0, 1, 2].map(() => client(() => `${base}/media.m3u8?_HLS_msn=${numberOf(newest.body) + 2}&_HLS_part=0`)),
     ...[0, 1, 2].map(() => client(() => `${base}/${gen}/${numberOf(newest.body) + 1}.m4s`)),
     client(() => '/time'),
   ];
@@ -126,7 +126,7 @@ test('a data directory has one holder, also of eight that find a killed one, and
   const place = join(folder, 'locked');
   mkdirSync(place);
   const script = `require('net').createServer(c => c.end('?\\n')).listen(process.argv[1], () => console.log('up'))`;
-  const killed = spawn(process.execPath, ['-e', script, join(place, 'service.sock')], {
+  const killed = spawn(process.execPath, ['-e', script, join(place, 'service.1.sock')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(killed.stdout, 'data');
@@ -134,7 +134,7 @@ test('a data directory has one holder, also of eight that find a killed one, and
   expect(await lockFolder(place, clock)).toEqual({ kind: 'held', by: undefined });
   killed.kill('SIGKILL');
   await once(killed, 'exit');
-  expect(existsSync(join(place, 'service.sock'))).toBe(true);
+  expect(existsSync(join(place, 'service.1.sock'))).toBe(true);
 
   const outcomes = await Promise.all(Array.from({ length: 8 }, () => lockFolder(place, clock)));
   const locked = outcomes.flatMap((outcome): InstanceLock[] => (outcome.kind === 'locked' ? [outcome.lock] : []));
@@ -143,7 +143,7 @@ test('a data directory has one holder, also of eight that find a killed one, and
   lock?.tell({ ports: { http: 1 } });
   const held = { pid: process.pid, sinceMs: expect.any(Number), ports: { http: 1 }, isStopping: false };
   expect(await lockFolder(place, clock)).toEqual({ kind: 'held', by: held });
-  expect(readdirSync(place).toSorted()).toEqual(['service.json', 'service.sock']);
+  expect(readdirSync(place).toSorted()).toEqual(['service.2.sock', 'service.json']);
 
   lock?.tell({ isStopping: true });
   const next = lockFolder(place, clock);
