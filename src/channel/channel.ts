@@ -24,6 +24,7 @@ import { SlateKeeper } from './slate-keeper.ts';
 import type { SlateShelf } from './slate-shelf.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
 import { describeChannel } from './status.ts';
+import { LATENCY_TIMING } from './timing.ts';
 import type {
   ChannelStatus,
   ChannelView,
@@ -154,7 +155,8 @@ export class Channel implements ChannelView {
   #resume(): void {
     const { timeline } = this.#onAir;
     if (timeline.period === undefined) return;
-    this.#onAir.resume(this.#parts.slates?.fitting(timeline.period));
+    const { slates, settings } = this.#parts;
+    this.#onAir.resume(slates?.fitting(timeline.period, LATENCY_TIMING[settings.latency].publishesParts));
     if (timeline.isOver(this.#parts.clock.nowMs()) && !timeline.isEnded) return;
     this.#to('slate-ready', 'the window of the former life goes on');
     if (timeline.isEnded) this.#to('absent-too-long', 'the presentation had ended');

@@ -1,5 +1,5 @@
 /** A Channel that is begun again from its journal and its store, as after a kill of the service. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -128,13 +128,28 @@ describe('a Channel begun again', () => {
     const open = parts.filter(({ number }) => number === lives.it.status.newestNumber! + 1);
     expect(open.length).toBeGreaterThan(0);
     const bodies = open.map((part) => lives.it.channel.media({ kind: 'part', track: 'v720', ...part }));
-    const it = lives.kill(700);
+    const it = lives.kill(700, { settings: { latency: 'low' } });
     it.channel.open();
     expect(open.map((part) => it.channel.media({ kind: 'part', track: 'v720', ...part }))).toEqual(bodies);
     it.clock.advance(3000);
     expect(it.status.newestNumber).toBeGreaterThanOrEqual(open[0]!.number);
     expect(dvr(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
     expect(it.codes()).toEqual([]);
+  });
+
+  test('in latency low takes no slate of a Channel of latency normal, though its headers are the same', async () => {
+    const lives = await livingLow();
+    const [own] = readdirSync(folder);
+    const normal = new ChannelWorld({ slates: shelf() });
+    await normal.open();
+    utimesSync(join(folder, own!), 1, 1);
+    // Meanwhile the encoders of the other Channel are forgotten: nothing of this one was waiting.
+    lives.it.clock.advance(900);
+    const it = lives.kill(700, { settings: { latency: 'low' } });
+    it.channel.open();
+    it.clock.advance(3000);
+    expect(dvr(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
+    expect(it.slateEncoders).toEqual([]);
   });
 
   test('after an end is ended still, and begins another presentation with the next publish', async () => {
