@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ChannelEntry, clockAheadMs, fewerEntries, readFormerLife } from '../../../src/channel/former-life.ts';
 import { SlateShelf } from '../../../src/channel/slate-shelf.ts';
+import { makeGrid } from '../../../src/package/grid.ts';
 import { aheadClock } from '../../../src/system/clock.ts';
 import { openMemoryJournal } from '../../../src/window/memory-journal.ts';
 import type { Journal } from '../../../src/window/model.ts';
 import { ChannelWorld, type WorldOptions } from '../../fakes/channel-world.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
+import { SOURCE } from '../../fakes/publisher-feed.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
@@ -113,6 +115,24 @@ describe('a Channel begun again', () => {
     expect(dvr(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
     expect(it.log.saying('period begun')).toEqual([]);
     expect(it.codes()).toEqual([]);
+  });
+
+  test('keeps the Grid that the first publish gave it: one of another rate is conformed to it, nothing is declared', async () => {
+    const p25 = makeGrid({ num: 25, den: 1 }, 2);
+    const lives = new Lives();
+    await lives.it.open();
+    lives.it.publish().announce({ ...SOURCE, video: { ...SOURCE.video!, frameRate: { num: 25, den: 1 } } });
+    await lives.it.makeSlate(p25);
+    lives.it.deliver(lives.it.startWorker(p25), 0, p25);
+    lives.it.untilLive();
+    const it = lives.kill(1500);
+    it.channel.open();
+    it.publish().announce();
+    const worker = it.startWorker(p25);
+    for (const n of [0, 1]) it.deliver(worker, n, p25);
+    it.untilLive();
+    expect(it.slateEncoders).toEqual([]);
+    expect(it.log.saying('period begun')).toEqual([]);
   });
 
   test('finishes the Segment that was open, with the parts that were listed (latency low)', async () => {
