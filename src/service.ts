@@ -2,7 +2,7 @@
  * The composition root: opens every room in order, connects them, and closes them in the reverse order.
  * It never holds a rule of its own. Invariant: when start fails, everything that was opened is closed again.
  */
-import { Channel } from './channel/channel.ts';
+import { Channel, type ChannelParts } from './channel/channel.ts';
 import type { ChannelDirectory } from './channel/view.ts';
 import { openPushReceiver } from './cmaf/push-receiver.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
@@ -19,7 +19,7 @@ import { messageOf, ServiceError } from './system/errors.ts';
 import { openLineFile } from './system/line-file.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
-import { noteClock, openWindows } from './windows.ts';
+import { noteClock, type OpenWindows, openWindows } from './windows.ts';
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -94,13 +94,10 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const options = { ...given, clock };
   const limits = { idleMs: RECEIVER_IDLE_MS };
   const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
-  const channels = new Map<string, Channel>();
-  for (const channel of settings.channels) {
-    const parts = { settings: channel, receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics };
-    const window = windows.of(channel);
-    channels.set(channel.id, new Channel({ ...parts, ...window }));
-    noteClock(window.journal, clock);
-  }
+  const channels = openChannels(settings, { receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics }, windows);
+  let closing: Promise<void> | undefined;
+  const closeOnce = () => (closing ??= closeChannels(channels));
+  opened.add('channels that went on', { close: closeOnce });
   const directory: ChannelDirectory = {
     get: (id) => channels.get(id),
     all: () => [...channels.values()],
@@ -120,7 +117,7 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   );
   opened.add('ladder watch', await watch(settings, channels, log, metrics));
   // Opened last and so closed first: encoders end at once, while the origin may wait for slow readers.
-  opened.add('channels', { close: () => closeChannels(channels) });
+  opened.add('channels', { close: closeOnce });
   for (const channel of channels.values()) channel.open();
   arrivals.open();
   const { tlsPort } = rtmp;
@@ -152,6 +149,23 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
       return stopped;
     },
   };
+}
+
+/** With what the life before left on air, before anybody can ask. */
+function openChannels(
+  settings: Settings,
+  parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock' | 'log' | 'metrics'>,
+  windows: OpenWindows,
+): ReadonlyMap<string, Channel> {
+  const channels = new Map<string, Channel>();
+  for (const channel of settings.channels) {
+    const window = windows.of(channel);
+    const opened = new Channel({ settings: channel, ...parts, ...window });
+    noteClock(window.journal, parts.clock);
+    opened.resume();
+    channels.set(channel.id, opened);
+  }
+  return channels;
 }
 
 /** Publishes that come before the Channels are open, as those of the service before do, wait for them. */

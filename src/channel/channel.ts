@@ -69,6 +69,7 @@ export class Channel implements ChannelView {
   #plan: PlanInUse | undefined;
   /** Set by the first publish: Grid and Tracks are kept from then on. */
   #isPlanFixed = false;
+  #isResumed = false;
   #feed: Feed | undefined;
   readonly #encoding: Encoding;
   #copy: SourceCopy | undefined;
@@ -138,7 +139,7 @@ export class Channel implements ChannelView {
   /** Goes on with what a former life left, or encodes the slate of the assumed plan and goes on air with it. */
   open(): void {
     const { former, settings } = this.#parts;
-    this.#resume();
+    this.resume();
     const choice = choosePlan(this.#ladder, former.plan?.source, settings.latency);
     if (choice.kind === 'bad') {
       this.#fault('LADDER_INVALID', choice.reason);
@@ -151,10 +152,12 @@ export class Channel implements ChannelView {
     this.#slates.want(choice.plan, this.#onAir.isOpen);
   }
 
-  #resume(): void {
+  /** Once, before anybody can ask: a player that asks for what passed meanwhile gets it. */
+  resume(): void {
     const { timeline } = this.#onAir;
-    if (timeline.period === undefined) return;
-    this.#onAir.resume(this.#parts.slates?.fitting(timeline.period));
+    if (timeline.period === undefined || this.#isResumed) return;
+    this.#isResumed = true;
+    this.#onAir.resume();
     if (timeline.isOver(this.#parts.clock.nowMs()) && !timeline.isEnded) return;
     this.#to('slate-ready', 'the window of the former life goes on');
     if (timeline.isEnded) this.#to('absent-too-long', 'the presentation had ended');

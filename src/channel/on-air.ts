@@ -28,6 +28,11 @@ import type { MediaAnswer, MediaName, PlaylistDirectives, TextAnswer, TextName }
 /** A slate takes seconds on a busy machine; edges wait for ten. A player that is told 404 here ends. */
 const OPENING_HOLD_MS = 8000;
 
+/** Before the service listens: what passed in a quarter of an hour. The rest comes bit by bit, as a disk takes it. */
+const CATCH_UP_CALLS = 8;
+const LONG_BEHIND_MS = 10_000;
+const CATCH_UP_EVERY_MS = 500;
+
 export interface OnAirListener {
   /** UTC ms of the last thing that came from the publisher who is in. */
   lastHeardMs(): number | undefined;
@@ -88,19 +93,20 @@ export class OnAir {
   }
 
   /**
-   * What a former life left goes on; `slate` has the Period's own CMAF headers. What passed meanwhile is filled, or, where the service was
-   * away for the whole window, left behind: then the slate of the plan begins another presentation.
+   * What a former life left goes on. What passed meanwhile is filled with the slate from the shelf, or, where the service was away for the
+   * whole window, left behind: then the slate of the plan begins another presentation.
    */
-  resume(slate: Slate | undefined): void {
-    const { clock, log } = this.#parts;
+  resume(): void {
+    const { clock, log, slates } = this.#parts;
     const { timeline } = this;
+    const slate = timeline.period && slates?.fitting(timeline.period, this.#hasParts);
     const nowMs = clock.nowMs();
     const { segments, ended } = timeline.presentation();
     const { number: from } = segments[0] ?? {};
     const [newest, beganUs] = [segments.at(-1), clock.monotonicUs()];
     const isOver = timeline.isOver(nowMs);
     if (slate !== undefined && !isOver) timeline.setSlate(slate);
-    if (!ended && !isOver) this.advance();
+    for (let call = 0; call < CATCH_UP_CALLS && !ended && !isOver && this.#behindMs(nowMs) >= 0; call++) this.advance();
     const awayMs = Math.round(nowMs - (newest?.endMs ?? nowMs));
     const filled = (timeline.nextNumber ?? 0) - 1 - (newest?.number ?? 0);
     const tookMs = Math.round((clock.monotonicUs() - beganUs) / 1000);
@@ -177,8 +183,14 @@ export class OnAir {
     this.#cancelTimer();
     const { deadlineMs } = this.timeline;
     // While a slate is missing the deadline is in the past: its arrival, or whole media, calls again.
-    if (deadlineMs !== undefined && !this.#isClosed)
-      this.#cancelTimer = clock.after(Math.max(20, deadlineMs - nowMs), () => this.advance());
+    if (deadlineMs === undefined || this.#isClosed) return;
+    const waitMs = this.#behindMs(nowMs) > LONG_BEHIND_MS ? CATCH_UP_EVERY_MS : Math.max(20, deadlineMs - nowMs);
+    this.#cancelTimer = clock.after(waitMs, () => this.advance());
+  }
+
+  /** How long ago something was overdue; negative: nothing is. */
+  #behindMs(nowMs: number): number {
+    return nowMs - (this.timeline.deadlineMs ?? Number.POSITIVE_INFINITY);
   }
 
   #failed(thrown: unknown, nowMs: number): void {

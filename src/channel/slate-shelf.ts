@@ -49,14 +49,20 @@ export class SlateShelf {
     return slate;
   }
 
-  /** One with the very CMAF headers of this Period: what is unfinished of it can be finished. */
-  fitting(period: Period): Slate | undefined {
+  /**
+   * One with the very CMAF headers of this Period: what is unfinished of it can be finished. hasParts: each part must be independent; Channels
+   * of all latencies share the shelf, and their headers are equal.
+   */
+  fitting(period: Period, hasParts: boolean): Slate | undefined {
+    let other: Slate | undefined;
     for (const name of this.#names()) {
       const slate = this.#slateIn(name);
       if (slate === undefined || !period.tracks.every(({ id }) => slate.inits.has(id))) continue;
-      if (isSamePeriod(period, slatePlan(slate.grid, period.tracks, slate))) return slate;
+      if (!isSamePeriod(period, slatePlan(slate.grid, period.tracks, slate))) continue;
+      if (slate.hasIndependentParts === hasParts) return slate;
+      other ??= slate;
     }
-    return undefined;
+    return hasParts ? undefined : other;
   }
 
   write(key: string, bytes: Buffer): void {

@@ -47,7 +47,12 @@ async function readOne(url: string, ledger: MediaLedger, endMs: number, wasAway:
   try {
     for (let leftMs = endMs - performance.now(); leftMs > 3_000; leftMs = endMs - performance.now()) {
       const seconds = Math.min(SLICE_SECONDS, leftMs / 1000);
-      const slice = await checkStream({ url, seconds, clock, fetch: enteredInto(ledger, again(door.fetch, wasAway)) });
+      const slice = await checkStream({
+        url,
+        seconds,
+        clock,
+        fetch: enteredInto(ledger, again(door.fetch, wasAway), wasAway),
+      });
       findings.push(...slice.findings.map((finding) => ({ ...finding, sliceEndMs: performance.now() })));
       texts += slice.summary.texts;
       objects += slice.summary.objects;
@@ -59,6 +64,8 @@ async function readOne(url: string, ledger: MediaLedger, endMs: number, wasAway:
 }
 
 const AGAIN_MS = 100;
+/** The list before may have been read so long before this one was asked for. */
+const AWAY_SEEN_MS = 5_000;
 
 function again(fetch: CheckFetch, wasAway: WasAway): CheckFetch {
   return async (request) => {
@@ -74,7 +81,7 @@ function again(fetch: CheckFetch, wasAway: WasAway): CheckFetch {
   };
 }
 
-function enteredInto(ledger: MediaLedger, fetch: CheckFetch): CheckFetch {
+function enteredInto(ledger: MediaLedger, fetch: CheckFetch, wasAway: WasAway): CheckFetch {
   const newest = new Map<string, string>();
   return async (request) => {
     const { pathname } = new URL(request.url);
@@ -86,7 +93,13 @@ function enteredInto(ledger: MediaLedger, fetch: CheckFetch): CheckFetch {
     if (/\/media\.m3u8$/.test(pathname)) {
       const text = (answer.headers['content-encoding'] === 'gzip' ? gunzipSync(answer.body) : answer.body).toString();
       ledger.takeSequences(pathname, before, text);
-      ledger.takePlaylist(pathname, text, sentMs, performance.now());
+      // What came while the service was away could not be read.
+      ledger.takePlaylist(
+        pathname,
+        text,
+        wasAway(sentMs - AWAY_SEEN_MS) ? Number.POSITIVE_INFINITY : sentMs,
+        performance.now(),
+      );
       newest.set(pathname, text);
     }
     return answer;

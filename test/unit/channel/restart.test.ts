@@ -1,16 +1,18 @@
 /** A Channel that is begun again from its journal and its store, as after a kill of the service. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ChannelEntry, clockAheadMs, fewerEntries, readFormerLife } from '../../../src/channel/former-life.ts';
 import { SlateShelf } from '../../../src/channel/slate-shelf.ts';
+import { makeGrid } from '../../../src/package/grid.ts';
 import { aheadClock } from '../../../src/system/clock.ts';
 import { openMemoryJournal } from '../../../src/window/memory-journal.ts';
 import type { Journal } from '../../../src/window/model.ts';
 import { ChannelWorld, type WorldOptions } from '../../fakes/channel-world.ts';
 import { ManualClock } from '../../fakes/manual-clock.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
+import { SOURCE } from '../../fakes/publisher-feed.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
@@ -115,6 +117,24 @@ describe('a Channel begun again', () => {
     expect(it.codes()).toEqual([]);
   });
 
+  test('keeps the Grid that the first publish gave it: one of another rate is conformed to it, nothing is declared', async () => {
+    const p25 = makeGrid({ num: 25, den: 1 }, 2);
+    const lives = new Lives();
+    await lives.it.open();
+    lives.it.publish().announce({ ...SOURCE, video: { ...SOURCE.video!, frameRate: { num: 25, den: 1 } } });
+    await lives.it.makeSlate(p25);
+    lives.it.deliver(lives.it.startWorker(p25), 0, p25);
+    lives.it.untilLive();
+    const it = lives.kill(1500);
+    it.channel.open();
+    it.publish().announce();
+    const worker = it.startWorker(p25);
+    for (const n of [0, 1]) it.deliver(worker, n, p25);
+    it.untilLive();
+    expect(it.slateEncoders).toEqual([]);
+    expect(it.log.saying('period begun')).toEqual([]);
+  });
+
   test('finishes the Segment that was open, with the parts that were listed (latency low)', async () => {
     const lives = await livingLow();
     lives.it.clock.advance(900);
@@ -128,13 +148,28 @@ describe('a Channel begun again', () => {
     const open = parts.filter(({ number }) => number === lives.it.status.newestNumber! + 1);
     expect(open.length).toBeGreaterThan(0);
     const bodies = open.map((part) => lives.it.channel.media({ kind: 'part', track: 'v720', ...part }));
-    const it = lives.kill(700);
+    const it = lives.kill(700, { settings: { latency: 'low' } });
     it.channel.open();
     expect(open.map((part) => it.channel.media({ kind: 'part', track: 'v720', ...part }))).toEqual(bodies);
     it.clock.advance(3000);
     expect(it.status.newestNumber).toBeGreaterThanOrEqual(open[0]!.number);
     expect(dvr(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
     expect(it.codes()).toEqual([]);
+  });
+
+  test('in latency low takes no slate of a Channel of latency normal, though its headers are the same', async () => {
+    const lives = await livingLow();
+    const [own] = readdirSync(folder);
+    const normal = new ChannelWorld({ slates: shelf() });
+    await normal.open();
+    utimesSync(join(folder, own!), 1, 1);
+    // Meanwhile the encoders of the other Channel are forgotten: nothing of this one was waiting.
+    lives.it.clock.advance(900);
+    const it = lives.kill(700, { settings: { latency: 'low' } });
+    it.channel.open();
+    it.clock.advance(3000);
+    expect(dvr(it)).not.toContain('#EXT-X-DISCONTINUITY\n');
+    expect(it.slateEncoders).toEqual([]);
   });
 
   test('after an end is ended still, and begins another presentation with the next publish', async () => {

@@ -117,6 +117,69 @@ describe('a number of which only some Tracks were stored (latency normal)', () =
   });
 });
 
+describe('a Segment whose parts were being published (latency low)', () => {
+  const low = { ...SETTINGS, publishesParts: true };
+  /** All entries of a timeline that has published five parts of a number and committed it. */
+  function lived(): TimelineEntry[] {
+    const timeline = new Timeline(low);
+    const events = timeline.open(plan, NOW);
+    for (let ms = 0; ms <= 4500; ms += 100) events.push(...timeline.advance(NOW + ms));
+    return events.map((event) => entryOf(event, NOW));
+  }
+  const entries = lived();
+  const having = (parts: number): KeptMedia => ({
+    hasSegment: () => true,
+    partBytes: (_track, _gen, _number, part) => (part < parts ? Buffer.from('part') : undefined),
+  });
+  const lowly = (snapshot: TimelineSnapshot) =>
+    new Timeline(low, { snapshot, atMs: NOW, bytesOf: () => Buffer.from('part') });
+  const lastCommit = entries.findLastIndex(({ kind }) => kind === 'committed');
+
+  test('and was whole in all Tracks, but not committed yet, is committed', () => {
+    const held = resumable(snapshotOf(entries.slice(0, lastCommit)), having(5), true);
+    const events = lowly(held).advance(NOW + 4500);
+    expect(events).toMatchObject([{ kind: 'committed', segment: { number: held.unfinished?.number } }]);
+  });
+
+  test('has the parts that were stored; what was noted and not stored is made again in its place', () => {
+    const third = entries.findLastIndex((entry) => entry.kind === 'part' && entry.track === 'v1' && entry.part === 2);
+    const cut = entries.slice(0, third + 1);
+    const held = resumable(snapshotOf(cut), having(2), true);
+    expect(held.unfinished?.tracks.get('v1')?.parts).toHaveLength(2);
+    const timeline = lowly(held);
+    timeline.setSlate(plan.slate);
+    const more = timeline.advance(NOW + 4500);
+    expect(more).toContainEqual(
+      expect.objectContaining({ kind: 'part', track: 'v1', part: expect.objectContaining({ part: 2 }) }),
+    );
+    const written = more.map((event) => entryOf(event, NOW + 4500));
+    const again = written.findIndex((entry) => entry.kind === 'part' && entry.track === 'v1');
+    const next = snapshotOf([...cut, ...written.slice(0, again + 1)]);
+    expect(next.unfinished?.tracks.get('v1')?.parts).toHaveLength(3);
+    const all = snapshotOf([...cut, ...written]);
+    const parts = all.segments.find(({ number }) => number === held.unfinished?.number)?.tracks.get('v1')?.parts;
+    expect(parts).toHaveLength(5);
+  });
+
+  test('of a Period that has nothing else: given up twice, each GEN is another, the ordinal is the same', () => {
+    // Of the number that begins half a second before NOW: its parts are overdue one by one.
+    const first = entries.findIndex((entry) => entry.kind === 'part' && entry.number * grid.segmentMs === NOW - 500);
+    expect(first).toBeGreaterThan(0);
+    const gens = new Set<string>();
+    let known = entries.slice(0, first);
+    for (let life = 0; life < 3; life++) {
+      const timeline = lowly(resumable(snapshotOf(known), having(1), true));
+      timeline.fallBackOn(life % 2 === 0 ? other : plan);
+      const atMs = NOW + 750 + 400 * life;
+      const events = timeline.advance(atMs);
+      expect(timeline.period?.ordinal).toBe(2);
+      gens.add(timeline.period?.gen ?? '');
+      known = [...known, ...events.map((event) => entryOf(event, atMs))];
+    }
+    expect(gens.size).toBe(3);
+  });
+});
+
 describe('entries', () => {
   const lines = journal().map((entry) => JSON.parse(JSON.stringify(entry)) as Record<string, unknown>);
 
