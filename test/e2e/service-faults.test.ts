@@ -225,7 +225,7 @@ describe.sequential('another channel never notices', () => {
       ['a channel that is not', 'GET', '/live/nobody/master.m3u8', 404, 'HTTP_NOT_FOUND'],
       ['a 64 kB query', 'GET', `/live/match/master.m3u8?${'q'.repeat(65_536)}`, 414, 'HTTP_URI_TOO_LONG'],
       ['another method', 'DELETE', '/live/match/master.m3u8', 405, 'HTTP_METHOD'],
-      ['a method nobody knows', 'BREW', '/live/match/master.m3u8', 400, 'HTTP_BAD_REQUEST'],
+      ['a method nobody knows', 'BREW', '/live/match/master.m3u8', 501, 'HTTP_METHOD'],
     ])('at the origin: %s', async (_what, method, path, status, code) => {
       const before = await picture('match');
       const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;

@@ -134,9 +134,9 @@ describe('a ladder or settings file', () => {
   });
 
   test('that asks for what is not there yet is CONFIG_NOT_YET, by name', async () => {
-    named('later.yaml', 'channels:\n  match: { ladder: two-core, window: 4h }\n');
+    named('later.yaml', 'channels:\n  match: { ladder: two-core, record: true }\n');
     expect(await cannotStart(['--config', 'later.yaml', '--data', 'none'])).toMatch(
-      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.window: .*not yet/,
+      /^CONFIG_NOT_YET: later\.yaml:2:\d+ channels\.match\.record: .*not yet/,
     );
   });
 });
@@ -168,7 +168,7 @@ describe('ffmpeg', () => {
 });
 
 describe('a data folder', () => {
-  test('that was named is made; the default is not made by a start that keeps nothing', async () => {
+  test('that was named is made, and so is the default: the window is kept in it', async () => {
     const taken = createServer().listen(0, '0.0.0.0');
     await new Promise((resolve) => taken.once('listening', resolve));
     const { port } = taken.address() as AddressInfo;
@@ -176,7 +176,7 @@ describe('a data folder', () => {
     await cannotStart([...noStart, '--data', './kept/here']);
     expect(existsSync(join(folder, 'kept/here'))).toBe(true);
     await cannotStart(noStart);
-    expect(existsSync(join(folder, 'state'))).toBe(false);
+    expect(existsSync(join(folder, 'state'))).toBe(true);
     taken.close();
   });
 
