@@ -118,7 +118,8 @@ test('SIGTERM with keep-alive clients, blocking reloads and growing Segments: 0 
   for (const { retryAfter, connection } of refused) expect([retryAfter, connection]).toEqual(['1', 'close']);
   for (const { endedMs, path } of refused) if (path.includes('_HLS_msn')) expect(endedMs - stopMs).toBeLessThan(1000);
   expect(outcomes.filter(({ how, status }) => how === 'whole' && ![200, 404, 503].includes(status))).toEqual([]);
-  expect(run.stderr).not.toContain('"code"');
+  // Faults have a code of words; the number is how an encoder ended.
+  expect(run.stderr).not.toContain('"code":"');
 });
 
 test('a data directory has one holder, also of eight that find a killed one, and one that stops is waited for', async () => {
