@@ -143,10 +143,18 @@ export class WindowLog {
       if (fd === undefined) return;
       try {
         await this.#options.fileSystem.sync(fd);
+        await this.#mustBeThere();
       } catch (thrown) {
         if (fd === this.#fd) throw thrown;
       }
     } while (this.#wantsSync);
+  }
+
+  /** A file that somebody has removed, or a folder that is mounted over, takes writes as before. */
+  async #mustBeThere(): Promise<void> {
+    const { fileSystem, path } = this.#options;
+    if ((await fileSystem.sizeOf(path)) !== undefined) return;
+    throw Object.assign(new Error(`${path} is not there any more`), { code: 'ENOENT' });
   }
 
   /** Nothing may be appended after it. */
