@@ -52,7 +52,7 @@ function store({ bytes, contentType, publishedMs }: Content): MemoryObject {
   return { bytes, etag: `"${contentHash([bytes], 24)}"`, contentType, publishedMs };
 }
 
-export function refuse(what: string): never {
+function refuse(what: string): never {
   throw new AssertionError({ message: `${what}: one URL never has two bodies` });
 }
 

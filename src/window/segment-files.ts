@@ -42,7 +42,7 @@ export class SegmentFiles {
   }
 }
 
-export interface FoundBody<R> {
+interface FoundBody<R> {
   readonly record: R;
   readonly bytes: Buffer;
 }

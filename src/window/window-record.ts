@@ -51,11 +51,11 @@ export type WindowRecord<Entry = unknown> =
   /** The life has ended in order: everything of it is on the disk. */
   | { readonly k: 'closed' };
 
-export type OwnPart = readonly [etag: string, atMs: number];
+type OwnPart = readonly [etag: string, atMs: number];
 export type RecordOf<K extends WindowRecord['k']> = Extract<WindowRecord, { k: K }>;
 
 /** One generation as the journal has it. */
-export interface FoundGeneration {
+interface FoundGeneration {
   readonly inits: RecordOf<'init'>[];
   /** By `TRACK/NUMBER`, in the order of their records. */
   readonly segments: Map<string, RecordOf<'segment'>>;

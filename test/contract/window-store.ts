@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SegmentInput, SegmentKey, StoredObject, WindowStore } from '../../src/window/model.ts';
 
 /** What the origin would send of it. */
-export function textOf(object: StoredObject | undefined): string | undefined {
+function textOf(object: StoredObject | undefined): string | undefined {
   if (object?.file === undefined) return object?.bytes.toString();
   const { path, offset, sizeBytes } = object.file;
   return readFileSync(path)

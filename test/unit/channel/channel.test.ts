@@ -642,6 +642,40 @@ describe('the journal', () => {
     expect(begun.at(-1)).toBe(it.status.newestNumber);
   });
 
+  test('a journal with another incarnation than before: the window is made anew under a GEN of that one', async () => {
+    const journal = openMemoryJournal('i1');
+    const now = { incarnation: 'i1', isRefused: false };
+    const it = await opened({
+      journal: {
+        ...journal,
+        get incarnation() {
+          return now.incarnation;
+        },
+        begin(gen, number) {
+          if (!now.isRefused) return journal.begin(gen, number);
+          Object.assign(now, { incarnation: 'i2', isRefused: false });
+          return false;
+        },
+      },
+    });
+    now.isRefused = true;
+    it.clock.advance(4000);
+    const alone = await opened({ journal: refusing(() => false) });
+    expect(generationsOf(it)).toHaveLength(2);
+    expect(generationsOf(it)[0]).toBe(generationsOf(alone)[0]);
+    expect(it.store.segments).toBeGreaterThan(0);
+    expect(it.codes()).toEqual(['CHANNEL_FAILED']);
+  });
+
+  test('what the window had to let go before its time is in no list, from the same moment on', async () => {
+    const it = await opened();
+    const before = it.listed();
+    Object.defineProperty(it.store, 'heldFrom', { get: () => before[5]! });
+    it.clock.advance(2000);
+    expect(it.listed()).toEqual([...before.slice(5), before.at(-1)! + 1]);
+    expect(playlist(it)).toContain(`#EXT-X-MEDIA-SEQUENCE:${before[5]}`);
+  });
+
   test('a number that was begun before is never served: the window is made anew under another GEN, the publish goes on', async () => {
     let refused = { number: Number.POSITIVE_INFINITY, gen: '' };
     const it = await opened({ journal: refusing((number, gen) => number === refused.number && gen === refused.gen) });

@@ -224,7 +224,42 @@ describe('the timeline', () => {
   });
 });
 
+describe('what is not to be had any more', () => {
+  test('is in no list, is evicted once, and the numbers stay contiguous', () => {
+    const { timeline, events } = opened();
+    const all = committed(events);
+    const from = all[4]!;
+    expect(timeline.forgetBelow(from.number, NOW + 1)).toEqual([
+      { kind: 'evicted', gen: from.period.gen, belowNumber: from.number },
+    ]);
+    const { segments, changedMs } = timeline.presentation();
+    expect(segments.map(({ number }) => number)).toEqual(all.slice(4).map(({ number }) => number));
+    expect(changedMs).toBe(NOW + 1);
+    expect(timeline.forgetBelow(from.number - 1, NOW + 2)).toEqual([]);
+    expect(timeline.find(from.number - 1)).toBeUndefined();
+  });
+
+  test('is never the newest Segment', () => {
+    const { timeline, events } = opened();
+    const newest = committed(events).at(-1)!;
+    timeline.forgetBelow(newest.number + 100, NOW);
+    expect(timeline.presentation().segments.map(({ number }) => number)).toEqual([newest.number]);
+    expect(timeline.nextNumber).toBe(newest.number + 1);
+  });
+});
+
 describe('a window that nobody has been shown', () => {
+  test('is made anew under the incarnation that is given, for good', () => {
+    const [one, other] = [opened().timeline, opened().timeline];
+    one.restart('i2');
+    other.restart();
+    const genOf = (timeline: Timeline) => committed(timeline.open(planOf(p30), NOW)).at(-1)!.period.gen;
+    const first = genOf(one);
+    expect(first).not.toBe(genOf(other));
+    one.restart();
+    expect(genOf(one)).not.toBe(first);
+  });
+
   test('is made anew under another GEN, from ordinal 1, and its numbers are given again', () => {
     const { timeline, events } = opened();
     const before = committed(events).at(-1)!;

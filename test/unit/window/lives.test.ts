@@ -224,19 +224,22 @@ it('no URL has two bodies, whichever byte the life before was killed at', async 
   expect(continued).toBeGreaterThan(4);
 });
 
-it.each(['part', 'finish'] as const)('is another incarnation after a kill when a %s was served from memory alone', async (what) => {
-  const world = diskWorld();
-  const first = await openLife(world);
-  const programme = new Programme(world, first, new Served(), '1');
-  programme.finish();
-  world.disk.fault = failure('EIO');
-  programme[what]();
-  world.disk.fault = undefined;
-  world.disk = world.disk.afterKill();
-  const next = await openLife(world);
-  expect(next.isContinued).toBe(false);
-  expect(next.entries).toEqual(['1100']);
-});
+it.each(['part', 'finish'] as const)(
+  'is another incarnation after a kill when a %s was served from memory alone',
+  async (what) => {
+    const world = diskWorld();
+    const first = await openLife(world);
+    const programme = new Programme(world, first, new Served(), '1');
+    programme.finish();
+    world.disk.fault = failure('EIO');
+    programme[what]();
+    world.disk.fault = undefined;
+    world.disk = world.disk.afterKill();
+    const next = await openLife(world);
+    expect(next.isContinued).toBe(false);
+    expect(next.entries).toEqual(['1100']);
+  },
+);
 
 it('makes everything anew under an incarnation that was never on the disk when no beacon takes the mark', async () => {
   const world = diskWorld();
