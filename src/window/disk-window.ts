@@ -116,6 +116,11 @@ async function putAside(
   for (const name of earlier.slice(0, -KEPT_ASIDE)) await fileSystem.remove(join(folder, name));
 }
 
+function* chained(first: Iterable<WindowRecord>, second: Iterable<WindowRecord>): Generator<WindowRecord> {
+  yield* first;
+  yield* second;
+}
+
 class DiskWindow<Entry> {
   readonly #options: WindowOptions<Entry> & { readonly folder: string };
   readonly #machine: Machine;
@@ -203,9 +208,9 @@ class DiskWindow<Entry> {
     for (const path of paths) await this.#machine.fileSystem.remove(path).catch((thrown) => this.#disk.fault(thrown));
   }
 
-  *#records(): Generator<WindowRecord> {
-    yield* this.#journal.records(this.#machine.bootId, this.#options.clock.nowMs());
-    yield* this.#store.records();
+  #records(): Iterable<WindowRecord> {
+    const ofJournal = this.#journal.records(this.#machine.bootId, this.#options.clock.nowMs());
+    return chained(ofJournal, this.#store.records());
   }
 
   #degraded(mayBeGone: boolean): void {

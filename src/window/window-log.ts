@@ -97,7 +97,9 @@ export class WindowLog {
     this.#tail = tail;
     try {
       const written = { bytes: 0 };
-      await fileSystem.writeWhole(`${path}.new`, encoded(records(), written));
+      // Asked for in this turn: what is noted after it is in the tail, and in it alone.
+      const all = records();
+      await fileSystem.writeWhole(`${path}.new`, encoded(all, written));
       this.#swap(tail, written.bytes);
     } finally {
       this.#tail = undefined;

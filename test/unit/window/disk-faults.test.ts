@@ -72,6 +72,23 @@ it('brings parts of the open Segment to the disk as well when it is back', async
   expect([0, 1, 2].map((index) => next.store.part(key(1), index)?.bytes?.toString())).toEqual(['a', 'b', 'c']);
 });
 
+it('has brought it there before it says that all is well: a kill right then loses nothing', async () => {
+  const world = diskWorld();
+  const window = await openLife(world);
+  window.journal.note('x');
+  window.journal.begin('g', 1);
+  world.disk.fault = failure('EIO');
+  for (const index of [0, 1])
+    window.store.putPart(key(1), index, { bytes: Buffer.from(`${index}`), contentType: 'video/mp4', publishedMs: 1 });
+  world.disk.fault = undefined;
+  world.clock.advance(1000);
+  await settled();
+  world.disk = world.disk.afterKill();
+  const next = await openLife(world);
+  expect(next.isContinued).toBe(true);
+  expect([0, 1].map((index) => next.store.part(key(1), index)?.bytes?.toString())).toEqual(['0', '1']);
+});
+
 it('is degraded from the start on a disk that takes nothing, serves what can be read, and begins under another incarnation', async () => {
   const world = diskWorld();
   const first = await openLife(world);
@@ -212,4 +229,29 @@ it('writes the journal anew when it has doubled, and nothing of it is lost', asy
   expect(next.journal.lastBegun('g')).toBe(500);
   expect(next.store.segments).toBe(6);
   expect(next.entries.slice(-4)).toEqual(['499', entry(499), '500', entry(500)]);
+});
+
+it('loses and doubles nothing that is noted while the journal is being written anew', async () => {
+  const world = diskWorld();
+  const { disk } = world;
+  const writeWhole = disk.writeWhole.bind(disk);
+  let isWriting = false;
+  disk.writeWhole = async (path, pieces) => {
+    isWriting = true;
+    // As a thread pool does: the first record is asked for in a later turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    await writeWhole(path, pieces);
+  };
+  const window = await openLife(world);
+  const long = 'x'.repeat(100_000);
+  for (let count = 0; !isWriting; count++) window.journal.note(`${count} ${long}`);
+  for (const text of ['a', 'b', 'c']) window.journal.note(text);
+  window.journal.begin('g', 7);
+  await settled();
+  expect(disk.files.get('/data/match/journal')?.bytes.length).toBeLessThan(1.1e6);
+  world.disk = disk.afterKill();
+  const next = await openLife(world);
+  expect(next.entries.slice(-3)).toEqual(['a', 'b', 'c']);
+  expect(next.entries.filter((entry) => entry === 'a')).toHaveLength(1);
+  expect(next.journal.lastBegun('g')).toBe(7);
 });
