@@ -56,7 +56,8 @@ function fails(fields: RequestFields, { etag, lastModifiedSeconds }: Validators)
 /** If-None-Match by weak comparison; If-Modified-Since only without it (RFC 9110 13.1.2, 13.1.3). */
 function isUnchanged(fields: RequestFields, { etag, lastModifiedSeconds }: Validators): boolean {
   if (fields.ifNoneMatch !== undefined) {
-    if (fields.ifNoneMatch.trim() === '*') return true;
+    // What caches send: one tag as they were given it.
+    if (fields.ifNoneMatch === etag || fields.ifNoneMatch.trim() === '*') return true;
     return entityTags(fields.ifNoneMatch).some((tag) => tag === etag || tag === `W/${etag}`);
   }
   if (fields.ifModifiedSince === undefined || lastModifiedSeconds === undefined) return false;
