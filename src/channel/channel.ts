@@ -336,7 +336,9 @@ export class Channel implements ChannelView {
   #to(event: ChannelEvent, why: string): void {
     const next = nextChannelState(this.#state, event);
     if (next === this.#state) return;
-    this.#parts.log.info({ from: this.#state, to: next, event, why }, 'channel state');
+    // A Channel that never opened has nothing to tell: a start that fails says why in one line.
+    const level = this.#state === 'opening' && next === 'closed' ? 'debug' : 'info';
+    this.#parts.log[level]({ from: this.#state, to: next, event, why }, 'channel state');
     this.#state = next;
   }
 

@@ -71,7 +71,7 @@ const probe = (file: string) => {
 describe('push', () => {
   test('pushes the generated match with picture and sound, says so without the key, and ends with a signal', async () => {
     const { url, file, server } = await listener(4);
-    const push = pitchside('push', '--size', '320x180', url);
+    const push = pitchside('push', '--once', '--size', '320x180', url);
     await server.ended;
     expect(server.stderr).toBe('');
     expect(probe(file).streams).toMatchObject([
@@ -105,7 +105,7 @@ describe('push', () => {
     ]);
     const { url, server } = await listener(60);
     const push = pitchside('push', clip, url);
-    await expect.poll(() => push.stdout, { timeout: 20_000, interval: 200 }).toMatch(/frames/);
+    await expect.poll(() => push.stdout, { timeout: 20_000, interval: 200 }).toMatch(/Mbit\/s, 2\d fps/);
     await new Promise((resolve) => setTimeout(resolve, 4000));
     // The clip is 2 s long: whoever is still pushing after 4 s has begun again.
     expect(push.child.exitCode).toBeNull();

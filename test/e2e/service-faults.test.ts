@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RUNG_LIMITS } from '../../src/transcode/rung-policy.ts';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 import { amf0, COMMAND, message, RtmpClient, VIDEO } from '../fakes/rtmp-client.ts';
 import { KEY, type Push, startTestService, type TestService, TINY_LADDER, waitFor, waitLive } from '../rig/service.ts';
@@ -21,6 +22,8 @@ let watches: readonly Watch[] = [];
 let other: { readonly pid: number | undefined; readonly slate: number; readonly publisher: string | undefined };
 
 beforeAll(async () => {
+  // More encoders are killed here than accidents would; the rungs are not what is tested (alone/service-rungs).
+  Object.assign(RUNG_LIMITS, { crashes: 100 });
   const channels = [`  match: { ladder: ${TINY_LADDER}, keys: { primary: ${KEY} } }`];
   channels.push(`  other: { ladder: ${TINY_LADDER}, keys: { primary: ${OTHER_KEY} } }`);
   const config = join(folder, 'settings.yaml');

@@ -130,6 +130,12 @@ test('a good ladder file applies at the next publish, also one within the grace,
   const feed = push('changing', '30');
   await waitFor('the new rung is there', () => status('changing')?.tracks.some(({ id }) => id === '120p') === true);
   await waitLive(service, 'changing');
+  const dvr = viewerOf(service, 'changing');
+  await waitFor(
+    'the new rung has six Segments',
+    async () => (await dvr.renditions('dvr.m3u8')).includes('120p'),
+    20_000,
+  );
   const lists = await declaredIn('changing');
   expect(lists.map(({ track }) => track).sort()).toEqual(['120p', '180p', 'audio']);
   const at = new Set(lists.filter(({ track }) => track !== '120p').flatMap((list) => list.at));
