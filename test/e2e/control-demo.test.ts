@@ -1,5 +1,5 @@
 /** `demo` and `serve` as processes: playable by themselves, ended by a signal, nothing left. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 
@@ -37,13 +37,10 @@ function familyOf(pid: number): number[] {
   return family;
 }
 
+/** What has ended and was not waited for by its parent (Z) does nothing any more. */
 function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }
 
 const FREE_PORTS = ['--port', '0', '--rtmp-port', '0', '--control-port', '0'];
