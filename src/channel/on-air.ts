@@ -155,6 +155,7 @@ export class OnAir {
   }
 
   join(run: RunSource): void {
+    this.#parts.metrics.runs.inc({ channel: this.#settings.id });
     this.timeline.join(run);
   }
 
