@@ -23,6 +23,7 @@ import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import type { SlateShelf } from './slate-shelf.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
+import { showState } from './state-figures.ts';
 import { describeChannel } from './status.ts';
 import type {
   ChannelStatus,
@@ -61,7 +62,7 @@ export class Channel implements ChannelView {
   readonly #parts: ChannelParts;
   readonly #onAir: OnAir;
   readonly #slates: SlateKeeper;
-  readonly #faults = new FaultLog();
+  readonly #faults: FaultLog;
   /** Where external encoders push to; undefined for a Channel that is fed over RTMP. */
   readonly pushPoint: PushedGroup | undefined;
   #state: ChannelState = 'opening';
@@ -83,6 +84,8 @@ export class Channel implements ChannelView {
     this.id = settings.id;
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
+    this.#faults = new FaultLog((code) => parts.metrics.faults.inc({ channel: settings.id, code }));
+    showState(parts.metrics, settings.id, this.#state);
     this.#onAir = new OnAir(this.#parts, {
       isWanted: () => this.#feed !== undefined || this.pushPoint?.isIn === true,
       lastHeardMs: () => this.#lastHeardMs(),
@@ -340,6 +343,7 @@ export class Channel implements ChannelView {
     const level = this.#state === 'opening' && next === 'closed' ? 'debug' : 'info';
     this.#parts.log[level]({ from: this.#state, to: next, event, why }, 'channel state');
     this.#state = next;
+    showState(this.#parts.metrics, this.id, next);
   }
 
   #fault(code: string, message: string, hint?: string): void {

@@ -11,8 +11,15 @@ const KEPT = 20;
 
 export class FaultLog {
   readonly #faults: Fault[] = [];
+  readonly #onFault: (code: string) => void;
+
+  /** `onFault` is told the code of each. */
+  constructor(onFault: (code: string) => void = () => undefined) {
+    this.#onFault = onFault;
+  }
 
   add(fault: Fault): void {
+    this.#onFault(fault.code);
     this.#faults.push(fault);
     if (this.#faults.length > KEPT) this.#faults.shift();
   }

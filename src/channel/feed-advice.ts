@@ -47,10 +47,11 @@ function logOnce({ kind, advice, again }: AdviceChange, publish: string, log: Lo
 }
 
 function setFigures(figures: SourceFigures | undefined, channel: string, metrics: Metrics): void {
-  const { bitrateBps, keyframeIntervalMs, driftPpm } = figures ?? {};
+  const { bitrateBps, keyframeIntervalMs, driftPpm, audioLeadMs } = figures ?? {};
   const set = (gauge: Metrics['sourceBitrate'], value: number | undefined) =>
     value === undefined ? gauge.remove({ channel }) : gauge.set({ channel }, value);
   set(metrics.sourceBitrate, bitrateBps);
   set(metrics.keyframeInterval, keyframeIntervalMs === undefined ? undefined : keyframeIntervalMs / 1000);
   set(metrics.clockDrift, driftPpm);
+  set(metrics.audioLead, audioLeadMs === undefined ? undefined : audioLeadMs / 1000);
 }

@@ -161,6 +161,7 @@ export class OnAir {
   }
 
   join(run: RunSource): void {
+    this.#parts.metrics.runs.inc({ channel: this.#settings.id });
     this.timeline.join(run);
   }
 

@@ -8,6 +8,7 @@ import type { CommittedSegment, Period } from '../package/model.ts';
 import type { TimelineEvent } from '../package/timeline-event.ts';
 import type { ChannelParts } from './channel.ts';
 import { observeStages } from './stages.ts';
+import { manifestSettings } from './timing.ts';
 
 type PublishedPart = TimelineEvent & { kind: 'part' };
 
@@ -20,6 +21,8 @@ export interface PublicationListener {
 export class Publication {
   readonly #parts: ChannelParts;
   readonly #listener: PublicationListener;
+  /** Media is promised to DASH players this long after its end. */
+  readonly #promisedMs: number;
   /** What was begun last: once for all Tracks of a number. */
   #begun = '';
   /** GENs that this life has made something under. */
@@ -28,6 +31,7 @@ export class Publication {
   constructor(parts: ChannelParts, listener: PublicationListener) {
     this.#parts = parts;
     this.#listener = listener;
+    this.#promisedMs = manifestSettings(parts.settings).publishMarginMs;
   }
 
   /** Throws AssertionError when a number would get a second body; nothing of it is stored then. */
@@ -118,7 +122,11 @@ export class Publication {
     const channel = settings.id;
     const isLive = segment.source === 'live';
     metrics.segments.inc({ channel, source: segment.source });
-    if (isLive) metrics.segmentLateness.observe({ channel }, Math.max(0, nowMs - segment.endMs) / 1000);
+    const lateMs = Math.max(0, nowMs - segment.endMs);
+    if (isLive) metrics.segmentLateness.observe({ channel }, lateMs / 1000);
+    metrics.segmentsLate.inc({ channel }, isLive && lateMs > this.#promisedMs ? 1 : 0);
+    metrics.tracks.set({ channel }, segment.tracks.size);
+    metrics.newestSegment.set({ channel }, segment.endMs / 1000);
     metrics.onAir.set({ channel }, isLive ? 1 : 0);
     this.#listener.onCommitted(segment);
   }

@@ -15,13 +15,3 @@ export function observeStages(
   for (const [stage, atMs] of Object.entries(stages))
     metrics.stages.observe({ channel: settings.id, stage }, Math.max(0, atMs - pictureMs) / 1000);
 }
-
-/** A chunk was parsed just now; its first bytes came at beganMs. Sound has no picture. */
-export function observeChunk(
-  parts: Pick<ChannelParts, 'metrics' | 'settings' | 'clock'>,
-  pictureMs: number | undefined,
-  beganMs: number | undefined,
-): void {
-  const parsedMs = parts.clock.nowMs();
-  if (pictureMs !== undefined) observeStages(parts, pictureMs, { encoded: beganMs ?? parsedMs, parsed: parsedMs });
-}

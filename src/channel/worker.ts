@@ -31,10 +31,10 @@ import { CopyRate } from './copy-rate.ts';
 import { EncodeRun } from './encode-run.ts';
 import { OwedMedia } from './owed-media.ts';
 import { encodedRungs, type PlanInUse } from './plan-in-use.ts';
+import { noteNoEncoder, noteProgress, RunFigures } from './run-figures.ts';
 import { type Death, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
-import { observeChunk } from './stages.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
@@ -245,7 +245,7 @@ export class Worker {
       slate: () => plan.slate,
       waitsForSlate: this.#options.waitsForSlate,
     });
-    const cmaf = parts.receiver.openRun({ runId: run.id, tracks: posted, sink: this.#sink(run) });
+    const cmaf = parts.receiver.openRun({ runId: run.id, tracks: posted, sink: this.#sink(run, posted) });
     const command = this.#command(cmaf, plan, start);
     const process = startEncoder({ ffmpegPath: parts.ffmpegPath, command, listener: this.#listener(run) });
     parts.metrics.encoderStarts.inc({ channel: parts.settings.id });
@@ -318,9 +318,10 @@ export class Worker {
     this.#tell({ kind: 'tags-in' });
   }
 
-  #sink(run: EncodeRun): CmafSink {
+  #sink(run: EncodeRun, posted: readonly string[]): CmafSink {
     const { parts, onMedia, onFault } = this.#options;
     const channel = parts.settings.id;
+    const figures = new RunFigures(parts, run, this.#plan.grid, posted);
     return {
       onInit: (track, init) => {
         if (run.onInit(track, init)) return;
@@ -334,10 +335,9 @@ export class Worker {
         });
       },
       onFragment: (track, fragment, beganMs) => {
-        parts.metrics.fragments.inc({ channel, track });
         if (this.#live?.run === run) this.#tell({ kind: 'chunk-out' });
         const outcome = run.onFragment(track, fragment);
-        observeChunk(parts, run.lastPictureMs(track), beganMs);
+        figures.chunk(track, beganMs);
         if (outcome.kind === 'dropped') parts.metrics.fragmentsDropped.inc({ channel, reason: outcome.reason });
         if (outcome.kind === 'media') onMedia();
       },
@@ -359,9 +359,8 @@ export class Worker {
         this.#tell({ kind: 'started', pid });
       },
       onProgress: (progress) => {
+        noteProgress(parts, this.#progress, progress);
         this.#progress = progress;
-        parts.metrics.encoderFps.set({ channel }, progress.fps);
-        if (progress.speed !== undefined) parts.metrics.encoderSpeed.set({ channel }, progress.speed);
       },
       onLogLine: (line) => {
         parts.log.debug({ line }, 'encoder says');
@@ -393,7 +392,7 @@ export class Worker {
     // The last bytes of a flushed body may still be in a socket: the run is closed a moment later.
     this.#options.parts.clock.after(1000, () => live.cmaf.close());
     this.#live = undefined;
-    this.#options.parts.metrics.encoderLag.set({ channel: this.#options.parts.settings.id }, 0);
+    noteNoEncoder(this.#options.parts);
     this.#progress = undefined;
   }
 }

@@ -57,6 +57,8 @@ export interface SourceFigures {
   readonly keyframeIntervalMs: number | undefined;
   /** The encoder's clock against ours; above 0 it runs fast. */
   readonly driftPpm: number | undefined;
+  /** Mean distance of audio stamps from the newest picture's over the newest whole window; above 0 audio is ahead. */
+  readonly audioLeadMs: number | undefined;
 }
 
 export interface AdviceListener {

@@ -45,6 +45,7 @@ export class FeedAdvisor {
   #withoutAudioMs = 0;
   #topRung: TopRung | undefined;
   #totalBps: number | undefined;
+  #audioLeadMs: number | undefined;
 
   /** Newest last. */
   list(): readonly Advice[] {
@@ -53,7 +54,12 @@ export class FeedAdvisor {
   }
 
   figures(): SourceFigures {
-    return { bitrateBps: this.#totalBps, keyframeIntervalMs: this.#gops.at(-1)?.ms, driftPpm: this.#drift.ppm };
+    return {
+      bitrateBps: this.#totalBps,
+      keyframeIntervalMs: this.#gops.at(-1)?.ms,
+      driftPpm: this.#drift.ppm,
+      audioLeadMs: this.#audioLeadMs,
+    };
   }
 
   /** Without it bitrate and picture are not judged. */
@@ -118,7 +124,8 @@ export class FeedAdvisor {
     this.#openGop = { ms: 0, spanMs: 0, frames: 0 };
   }
 
-  #keep({ videoBps, totalBps, leastDelayMs, mostDelayMs }: WindowFigures, nowMs: number): void {
+  #keep({ videoBps, totalBps, leastDelayMs, mostDelayMs, audioLeadMs }: WindowFigures, nowMs: number): void {
+    this.#audioLeadMs = audioLeadMs;
     this.#totalBps = totalBps ?? this.#totalBps;
     if (videoBps !== undefined) keep(this.#bitratesBps, videoBps, KEPT_BITRATES);
     if (leastDelayMs === undefined || mostDelayMs === undefined) return;

@@ -9,7 +9,7 @@ import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
-import type { AccessLog } from './access-log.ts';
+import { type AccessLog, lifeOf } from './access-log.ts';
 import { Burst, type Echo } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
@@ -91,18 +91,22 @@ interface Counter {
 /** The counters by their labels, looked up once: prom-client hashes labels at each call. */
 class ReplyCounters {
   readonly #metrics: Metrics;
-  readonly #responses = new Map<ObjectKind, Map<number, Counter>>();
+  /** By kind, Cache-Control and status. */
+  readonly #responses = new Map<ObjectKind, Map<string, Map<number, Counter>>>();
   readonly #bytes = new Map<ObjectKind, Counter>();
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
   }
 
-  responses(kind: ObjectKind, status: number): Counter {
-    const ofKind = this.#responses.get(kind) ?? new Map<number, Counter>();
+  responses(kind: ObjectKind, status: number, fields: HeaderList): Counter {
+    const control = fields[fields.indexOf('Cache-Control') + 1] ?? '';
+    const ofKind = this.#responses.get(kind) ?? new Map<string, Map<number, Counter>>();
     this.#responses.set(kind, ofKind);
-    const counter = ofKind.get(status) ?? this.#metrics.responses.labels(kind, String(status));
-    ofKind.set(status, counter);
+    const ofControl = ofKind.get(control) ?? new Map<number, Counter>();
+    ofKind.set(control, ofControl);
+    const counter = ofControl.get(status) ?? this.#metrics.responses.labels(kind, String(status), lifeOf(control));
+    ofControl.set(status, counter);
     return counter;
   }
 
@@ -195,7 +199,7 @@ class SocketReply implements Reply {
   }
 
   finish(exchange: Exchange, echo: Echo): void {
-    this.#counters.responses(echo.kind, echo.status).inc();
+    this.#counters.responses(echo.kind, echo.status, echo.fields).inc();
     this.#counters.bytes(echo.kind).inc(echo.bodyBytes);
     if (exchange.response.destroyed) return;
     this.#options.accessLog?.head(exchange.response, echo.kind, echo.status, echo.fields);
@@ -317,7 +321,7 @@ class SocketReply implements Reply {
     const { isClosing } = this.#options.connections;
     const known = isClosing ? undefined : this.#burst.repeat(request, response, status, fields, body);
     if (known !== undefined) {
-      this.#counters.responses(kind, status).inc();
+      this.#counters.responses(kind, status, fields).inc();
       this.#options.accessLog?.head(response, kind, status, fields);
       if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
       return known;
@@ -331,7 +335,7 @@ class SocketReply implements Reply {
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
-    this.#counters.responses(kind, status).inc();
+    this.#counters.responses(kind, status, fields).inc();
     const { accessLog, connections } = this.#options;
     accessLog?.head(response, kind, status, fields);
     const { isClosing } = connections;

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../system/clock.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { lifeOf } from './access-log.ts';
 import { cachePolicy } from './cache-policy.ts';
 import type { Connections } from './connections.ts';
 import type { Load } from './load.ts';
@@ -47,7 +48,8 @@ export function answerWireFaults(server: Server, { clock, metrics, connections, 
     if (refused.has(socket)) return;
     refused.add(socket);
     if (outcome === 'timeout') load.shed('other', 'slow-request');
-    metrics.responses.labels('other', String(cachePolicy('other', outcome).status)).inc();
+    const { status, cacheControl } = cachePolicy('other', outcome);
+    metrics.responses.labels('other', String(status), lifeOf(cacheControl)).inc();
     socket.end(rawProblem(outcome, new Date(clock.nowMs())));
     socket.resume();
     const stopTimer = clock.after(LINGER_MS, () => socket.destroy());

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { messageOf } from '../system/errors.ts';
 import { contentHash, randomId } from '../system/ids.ts';
 import { type Beacon, beaconPlaces, openBeacon, readBeacon } from './beacon.ts';
-import { Disk } from './disk.ts';
+import { type Attempt, Disk } from './disk.ts';
 import { DiskJournal } from './disk-journal.ts';
 import { DiskStore } from './disk-store.ts';
 import { bootId, type FileSystem, nodeFileSystem } from './file-system.ts';
@@ -61,7 +61,7 @@ export async function openDiskWindow<Entry>(
 }
 
 async function readFormer<Entry>(
-  { folder, log, clock }: { readonly folder: string } & Pick<WindowOptions<Entry>, 'log' | 'clock'>,
+  { folder, channel, metrics, log, clock }: { readonly folder: string } & WindowOptions<Entry>,
   machine: Machine,
   files: SegmentFiles,
 ): Promise<Former<Entry>> {
@@ -77,6 +77,7 @@ async function readFormer<Entry>(
   const bytes = await fileSystem.read(join(folder, 'journal')).catch(failing(undefined));
   let read = readJournal<Entry>(bytes);
   if (read.kind === 'unreadable') {
+    metrics.journalPutAside.inc({ channel });
     await putAside(machine, folder, read, { log, nowMs: clock.nowMs() }).catch(failing(undefined));
     read = readJournal<Entry>(undefined);
   }
@@ -147,7 +148,7 @@ class DiskWindow<Entry> {
     this.#disk = this.#makeDisk();
     const path = join(folder, 'journal');
     this.#log = new WindowLog({ fileSystem, path, folder, disk: this.#disk, records: () => this.#records() });
-    const append = (record: WindowRecord) => this.#log.append(record);
+    const append = (record: WindowRecord) => this.#note(record);
     const incarnation = isContinued ? (found.incarnation ?? randomId()) : randomId();
     const onTakenUp = () => this.#disk.takeUp();
     this.#journal = new DiskJournal<Entry>({ incarnation, found, snapshot, append, onTakenUp });
@@ -201,7 +202,18 @@ class DiskWindow<Entry> {
     }
     const { current } = this.#journal;
     const life: WindowRecord = { k: 'life', incarnation: current, boot: this.#machine.bootId, at: clock.nowMs() };
-    if (this.#log.append(life) !== 'done') log.debug({}, 'this life begins without its disk');
+    if (this.#note(life) !== 'done') log.debug({}, 'this life begins without its disk');
+  }
+
+  /** Into the journal, and counted. */
+  #note(record: WindowRecord): Attempt {
+    const { channel, clock, metrics } = this.#options;
+    const attempt = this.#log.append(record);
+    if (attempt !== 'done') return attempt;
+    metrics.journalRecords.inc({ channel });
+    metrics.journalBytes.set({ channel }, this.#log.sizeBytes);
+    metrics.journalNewest.set({ channel }, clock.nowMs() / 1000);
+    return attempt;
   }
 
   async #removeLater(paths: readonly string[]): Promise<void> {
@@ -248,7 +260,7 @@ class DiskWindow<Entry> {
     const { log } = this.#options;
     try {
       if (this.#disk.isOk) await this.#store.close();
-      if (this.#disk.isOk && this.#log.append({ k: 'closed' }) === 'done') {
+      if (this.#disk.isOk && this.#note({ k: 'closed' }) === 'done') {
         await this.#log.sync();
         this.#beacon?.remove();
       }

@@ -50,6 +50,11 @@ export class WindowLog {
     this.#baseBytes = this.#sizeBytes;
   }
 
+  /** Of the file. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   append(record: WindowRecord): Attempt {
     const { disk } = this.#options;
     const bytes = encodeRecord(record);

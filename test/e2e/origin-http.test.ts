@@ -281,6 +281,8 @@ describe('what is answered', () => {
     await get('/live/match/v720/g1/5.m4s');
     expect(await origin.count('http_responses_total', { kind: 'segment', status: '200' })).toBe(2);
     expect(await origin.count('http_responses_total', { kind: 'segment', status: '404' })).toBe(1);
+    expect(await origin.count('http_responses_total', { status: '200', cache: 'immutable' })).toBe(2);
+    expect(await origin.count('http_responses_total', { status: '404', cache: '1s' })).toBe(1);
     expect(await origin.count('http_response_bytes_total', { kind: 'segment' })).toBeGreaterThanOrEqual(1000);
   });
 

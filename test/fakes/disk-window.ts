@@ -21,7 +21,7 @@ export function diskWorld(): World {
 }
 
 /** One for all: each has observers of its own. */
-const METRICS = openMetrics();
+export const METRICS = openMetrics();
 
 /** The next life. Entries are texts; a snapshot keeps the newest ten. */
 export function openLife(world: World): Promise<OpenWindow<string>> {

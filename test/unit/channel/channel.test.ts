@@ -31,6 +31,49 @@ async function live(options: WorldOptions = {}) {
   return { it, feed, worker };
 }
 
+describe('the metrics of a Channel', () => {
+  test('say its state as 1 among 0s, and its faults by code', async () => {
+    const { it, worker } = await live();
+    const states = async () => {
+      const { values } = await it.metrics.state.get();
+      expect(values).toHaveLength(8);
+      return values
+        .filter(({ value }) => value !== 0)
+        .map(({ labels, value }) => [labels.channel, labels.state, value]);
+    };
+    expect(await states()).toEqual([['match', 'live', 1]]);
+    worker.exit(undefined, 'SIGKILL');
+    expect((await it.metrics.faults.get()).values).toEqual([
+      { labels: { channel: 'match', code: it.codes().at(-1) }, value: it.codes().length },
+    ]);
+    void it.channel.close();
+    expect(await states()).toEqual([['match', 'closed', 1]]);
+  });
+
+  test('count runs and Tracks, and Segments that were on air after the time promised', async () => {
+    const { it, feed, worker } = await live();
+    const figures = async (name: 'runs' | 'tracks' | 'segmentsLate' | 'newestSegment') =>
+      (await it.metrics[name].get()).values.map(({ value }) => value);
+    expect([await figures('runs'), await figures('tracks'), await figures('segmentsLate')]).toEqual([[1], [3], [0]]);
+    expect(await figures('newestSegment')).toEqual([it.status.newestEndMs! / 1000]);
+    // Of normal latency 1 s is promised: on air just in time, and a moment after it.
+    for (const [n, lateMs, count] of [
+      [1, 1000, 0],
+      [2, 1001, 1],
+    ] as const) {
+      const untilMs = it.status.newestEndMs! + 2000 + lateMs;
+      // Tags come in meanwhile: what the encoder owes is waited for.
+      while (it.nowMs < untilMs) {
+        feed.heardUs = it.clock.monotonicUs();
+        it.clock.advance(Math.min(100, untilMs - it.nowMs));
+      }
+      it.deliver(worker, n);
+      expect(it.status.onAir).toBe('live');
+      expect(await figures('segmentsLate')).toEqual([count]);
+    }
+  });
+});
+
 describe('a Channel before its first publish', () => {
   test('shows nothing until its slate is there; who asks is told to wait', async () => {
     const it = new ChannelWorld();

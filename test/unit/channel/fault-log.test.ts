@@ -14,6 +14,13 @@ test('keeps the last twenty faults, newest last', () => {
   expect(log.list().at(-1)).toEqual(fault(50));
 });
 
+test('tells the code of each, also of those that it no longer keeps', () => {
+  const codes: string[] = [];
+  const log = new FaultLog((code) => codes.push(code));
+  for (let n = 1; n <= 30; n++) log.add(fault(n));
+  expect(codes).toEqual(Array.from({ length: 30 }, () => 'ENCODER_EXITED'));
+});
+
 test('a list that was handed out does not change afterwards', () => {
   const log = new FaultLog();
   log.add(fault(1));

@@ -50,13 +50,16 @@ describe("a publisher's advice", () => {
 
   test('and its figures are in the metrics until the publish is over', async () => {
     const { tell, metric } = await published();
-    tell.onFigures({ bitrateBps: 6_100_000, keyframeIntervalMs: 8_340, driftPpm: undefined });
+    tell.onFigures({ bitrateBps: 6_100_000, keyframeIntervalMs: 8_340, driftPpm: undefined, audioLeadMs: -120 });
     tell.onAdvice({ kind: 'given', advice: ADVICE, again: false });
     expect(await metric('source_bits_per_second')).toEqual([
       'pitchside_ingest_source_bits_per_second{channel="match"} 6100000',
     ]);
     expect(await metric('source_keyframe_interval_seconds')).toHaveLength(1);
     expect(await metric('source_clock_drift_ppm')).toEqual([]);
+    expect(await metric('source_audio_lead_seconds')).toEqual([
+      'pitchside_ingest_source_audio_lead_seconds{channel="match"} -0.12',
+    ]);
     expect((await metric('advice_standing'))[0]).toMatch(/code="KEYFRAMES_FAR_APART"\} 1$/);
     tell.onAdvice({ kind: 'withdrawn', advice: ADVICE, again: false });
     expect((await metric('advice_standing'))[0]).toMatch(/ 0$/);

@@ -272,6 +272,53 @@ describe('what a worker encodes', () => {
     ]);
   });
 
+  test('how late chunks are and how far Tracks are apart is in the metrics', async () => {
+    const it = world();
+    it.worker.start();
+    const { runId } = encoders[0]!;
+    const { index } = it.runs[0]!.origin;
+    it.receiver.sendHeaders(runId, it.grid);
+    const skew = async (end: string) =>
+      (await it.metrics.renditionSkew.get()).values.filter(({ metricName }) => metricName?.endsWith(end));
+    it.clock.advance(startMsOf(it.grid, index + 1) + 300 - it.clock.nowMs());
+    it.receiver.sendSegment(runId, it.grid, index, 0, ['v360', 'a']);
+    it.clock.advance(200);
+    it.receiver.sendSegment(runId, it.grid, index, 0, ['v720']);
+    expect(await skew('_sum')).toMatchObject([{ value: 0.2, labels: { channel: 'match' } }]);
+    expect(await skew('_count')).toMatchObject([{ value: 1 }]);
+    const lateness = (await it.metrics.fragmentLateness.get()).values;
+    const of = (track: string) =>
+      lateness.find(({ metricName, labels }) => metricName?.endsWith('_sum') && labels.track === track)?.value;
+    const { partsPerSegment: parts, segmentMs } = it.grid;
+    // Each part ends a part earlier than the next; the last one 0.3 s ago.
+    const wanted = (lastLateMs: number) =>
+      Array.from({ length: parts }, (_, n) => lastLateMs + (n * segmentMs) / parts).reduce((sum, ms) => sum + ms, 0) /
+      1000;
+    expect(of('v360')).toBeCloseTo(wanted(300), 3);
+    expect(of('v720')).toBeCloseTo(wanted(500), 3);
+  });
+
+  test('what ffmpeg says of its frames is counted over all encoders, and nothing is left when none runs', async () => {
+    const it = world();
+    it.worker.start();
+    it.goLive();
+    const progress = { frame: 60, outTimeMs: 2000, bitrateBps: undefined, fps: 30, speed: 1.01 };
+    const say = (at: number, dropped: number, duplicated: number) =>
+      encoders[at]!.request.listener.onProgress({ ...progress, dropped, duplicated });
+    const values = async () => {
+      const names = ['encoderDropped', 'encoderDuplicated', 'encoderFps', 'encoderSpeed'] as const;
+      return Promise.all(names.map(async (name) => (await it.metrics[name].get()).values.map(({ value }) => value)));
+    };
+    say(0, 2, 5);
+    say(0, 3, 5);
+    expect(await values()).toEqual([[3], [5], [30], [1.01]]);
+    encoders[0]!.exit(1);
+    expect((await values()).slice(2)).toEqual([[], []]);
+    it.goLive(1);
+    say(1, 1, 0);
+    expect(await values()).toEqual([[4], [5], [30], [1.01]]);
+  });
+
   test("a header with a timescale that is not the Grid's is a fault of the service, said by Track", () => {
     const it = world();
     it.worker.start();

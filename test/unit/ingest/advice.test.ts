@@ -37,10 +37,11 @@ describe('a feed as it should be', () => {
 
   it.each([25, 30_000 / 1001, 50])('is measured at %d fps: bitrate, GOP and clock', (fps) => {
     const { advisor } = played({ seconds: 150, fps });
-    const { bitrateBps, keyframeIntervalMs, driftPpm } = advisor.figures();
+    const { bitrateBps, keyframeIntervalMs, driftPpm, audioLeadMs } = advisor.figures();
     expect(bitrateBps! / 6_161_250).toBeCloseTo(1, 1);
     expect(keyframeIntervalMs! / ((1000 * Math.round(2 * fps)) / fps)).toBeCloseTo(1, 2);
     expect(Math.abs(driftPpm!)).toBeLessThan(5);
+    expect(Math.abs(audioLeadMs!)).toBeLessThan(1000 / fps);
   });
 
   it('is not judged before its first five seconds are over', () => {

@@ -69,9 +69,6 @@ describe('docker/Dockerfile', () => {
   });
 });
 
-/** Folders that are written elsewhere and mounted by the profile `metrics`. */
-const MOUNTED_LATER = ['./prometheus', './grafana/provisioning', './grafana/dashboards'];
-
 interface Service {
   readonly image: string;
   readonly build?: { readonly context: string; readonly dockerfile: string };
@@ -136,7 +133,7 @@ describe('docker/compose.yaml', () => {
     for (const [source = '', target, mode] of mounts.filter((mount) => !named.includes(mount))) {
       expect(mode, source).toBe('ro');
       expect(target, source).toMatch(/^\//);
-      if (!MOUNTED_LATER.includes(source)) expect(existsSync(`${ROOT}docker/${source}`), source).toBe(true);
+      expect(existsSync(`${ROOT}docker/${source}`), source).toBe(true);
     }
   });
 

@@ -1,7 +1,7 @@
 // A disk that is full, read-only, gone or slow: live goes on from memory, it is said once, and all is on the disk when it is back.
 import { expect, it } from 'vitest';
 import type { OpenWindow } from '../../../src/window/open-window.ts';
-import { diskWorld, openLife, settled, type World } from '../../fakes/disk-window.ts';
+import { diskWorld, METRICS, openLife, settled, type World } from '../../fakes/disk-window.ts';
 import { failure } from '../../fakes/manual-disk.ts';
 
 const key = (number: number) => ({ track: 'v1', gen: 'g', number });
@@ -254,4 +254,31 @@ it('loses and doubles nothing that is noted while the journal is being written a
   expect(next.entries.slice(-3)).toEqual(['a', 'b', 'c']);
   expect(next.entries.filter((entry) => entry === 'a')).toHaveLength(1);
   expect(next.journal.lastBegun('g')).toBe(7);
+});
+
+it('what the journal has is in the metrics: records, bytes, the newest; and how often one was put aside', async () => {
+  const world = diskWorld();
+  const figures = async () => {
+    const names = ['journalRecords', 'journalBytes', 'journalNewest', 'journalPutAside'] as const;
+    const read = await Promise.all(names.map(async (name) => (await METRICS[name].get()).values[0]?.value ?? 0));
+    return { records: read[0]!, bytes: read[1], newest: read[2], putAside: read[3]! };
+  };
+  const journal = '/data/match/journal';
+  const window = await openLife(world);
+  const before = await figures();
+  publish(world, window, 1);
+  const noted = await figures();
+  // Begun, stored, noted.
+  expect(noted.records - before.records).toBe(3);
+  expect(noted).toMatchObject({
+    bytes: world.disk.files.get(journal)!.bytes.length,
+    newest: world.clock.nowMs() / 1000,
+  });
+  world.disk.fault = failure('EIO');
+  publish(world, window, 2);
+  expect(await figures()).toEqual(noted);
+  world.disk = world.disk.afterKill();
+  world.disk.files.get(journal)!.bytes.write('spoiled', 0);
+  await openLife(world);
+  expect((await figures()).putAside).toBe(before.putAside + 1);
 });
