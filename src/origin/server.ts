@@ -228,11 +228,14 @@ function hasOneHost(request: IncomingMessage): boolean {
   return !host.includes(',');
 }
 
+/** Connections that the kernel keeps until they are accepted: a spike must not be sent into SYN retries (Node: 511; Linux caps it at somaxconn). */
+const BACKLOG = 4096;
+
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
     server.once('error', onError);
-    server.listen(port, host, () => {
+    server.listen(port, host, BACKLOG, () => {
       server.off('error', onError);
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
