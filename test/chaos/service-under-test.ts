@@ -90,11 +90,11 @@ export class ServiceUnderTest {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** SIGKILL; on the same ports and data again so much later. Resolves when it listens. */
-  async killFor(ms: number): Promise<void> {
+  /** Ends it (SIGTERM: an upgrade); on the same ports and data again so much later. Resolves when it listens. */
+  async killFor(ms: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     this.#awayUntilMs = Number.POSITIVE_INFINITY;
     const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    this.#child.kill(signal);
     await gone;
     await sleep(ms);
     this.#child = (await this.#start(this.ports)).child;
