@@ -1,13 +1,12 @@
 /**
- * One real edge in front of an origin: Varnish or nginx with the settings of docker/edge (of samples/ where there are none), with
+ * One real edge in front of an origin: Varnish or nginx with the settings of docker/edge with
  * room for ten thousand connections. It never leaves a process behind. Invariant: what decides on caching stands as it is; ports and
  * capacity alone are exchanged.
  */
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { programPath } from '../../e2e/origin-edge.ts';
+import { accepts, freePort } from '../ports.ts';
 import { type Running, start, until } from '../service-process.ts';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
@@ -20,33 +19,11 @@ export interface Edge {
   stop(): Promise<void>;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-const accepts = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-
 /** Copies the edge's settings to `place`, each `from` exchanged where it stands; answers the main file. */
 async function settings(name: EdgeName, place: string, pairs: readonly (readonly [string, string])[]): Promise<string> {
-  const shipped = join(ROOT, 'docker/edge', name);
-  const isShipped = existsSync(shipped);
-  const folder = isShipped ? shipped : join(ROOT, 'samples');
-  const main = name === 'nginx' ? 'nginx.conf' : isShipped ? 'edge.vcl' : 'default.vcl';
-  const files = isShipped ? (await readdir(folder)).filter((file) => !file.includes('compose')) : [main];
+  const folder = join(ROOT, 'docker/edge', name);
+  const main = name === 'nginx' ? 'nginx.conf' : 'edge.vcl';
+  const files = (await readdir(folder)).filter((file) => !file.includes('compose'));
   const texts = await Promise.all(
     files.map(async (file) => [file, await readFile(join(folder, file), 'utf8')] as const),
   );

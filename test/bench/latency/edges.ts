@@ -6,10 +6,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeNginxSettings, writeVarnishSettings } from '../../rig/edges.ts';
+import { accepts, freePort } from '../ports.ts';
 import { type Running, start, until } from '../service-process.ts';
 
 /** Debian's libnginx-mod-rtmp. */
@@ -27,23 +27,6 @@ export function missingRtmpModule(): string | undefined {
   if (existsSync(RTMP_MODULE)) return undefined;
   return `${RTMP_MODULE} is missing. Get it with: apt-get install -y --no-install-recommends libnginx-mod-rtmp`;
 }
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-const accepts = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 
 async function listening(what: string, process: Running, port: number): Promise<Running> {
   await until(`${what} listens`, () => accepts(port), process);
