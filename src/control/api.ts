@@ -44,7 +44,7 @@ interface Call<O extends ApiOperation> {
   readonly body: ApiBody<O>;
 }
 
-export interface Refusal extends OperationRefusal {
+interface Refusal extends OperationRefusal {
   readonly status: number;
   readonly problems?: readonly string[];
 }
