@@ -85,8 +85,9 @@ export class ViewerPool {
     }
     // Who waits for a connection comes before what this answer brings about.
     this.#next();
+    const { status, headers, bytes, isGzip, body } = outcome.answer;
     const { sentMs, done } = one;
-    done({ ...outcome.answer, sentMs, tookMs: this.#options.nowMs() - sentMs, fault: undefined });
+    done({ status, headers, bytes, isGzip, body, sentMs, tookMs: this.#options.nowMs() - sentMs, fault: undefined });
   }
 
   #next(): void {
