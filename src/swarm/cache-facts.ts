@@ -13,8 +13,25 @@ function fieldOf(headers: HeaderFields, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.join(', ');
 }
 
+export interface CacheFacts {
+  readonly outcome: CacheOutcome;
+  /** Seconds that a shared cache may keep it; undefined: not said. */
+  readonly lifetimeS: number | undefined;
+}
+
+/** The same fields are handed out for many answers. */
+const known = new WeakMap<HeaderFields, CacheFacts>();
+
+export function cacheFacts(headers: HeaderFields): CacheFacts {
+  const same = known.get(headers);
+  if (same !== undefined) return same;
+  const facts = { outcome: cacheOutcome(headers), lifetimeS: sharedLifetimeS(headers) };
+  known.set(headers, facts);
+  return facts;
+}
+
 /** By Cache-Status (RFC 9211), else X-Cache, else Age. */
-export function cacheOutcome(headers: HeaderFields): CacheOutcome {
+function cacheOutcome(headers: HeaderFields): CacheOutcome {
   const status = fieldOf(headers, 'cache-status');
   if (status !== undefined) return byCacheStatus(status);
   const said = fieldOf(headers, 'x-cache');
@@ -39,8 +56,8 @@ function byWord(text: string): CacheOutcome {
   return /miss|expired|bypass|revalidated/i.test(text) ? 'miss' : 'unknown';
 }
 
-/** Seconds that a shared cache may keep it (RFC 9213, RFC 9111 5.2.2.10); undefined: not said. */
-export function sharedLifetimeS(headers: HeaderFields): number | undefined {
+/** RFC 9213, RFC 9111 5.2.2.10. */
+function sharedLifetimeS(headers: HeaderFields): number | undefined {
   const targeted = fieldOf(headers, 'cdn-cache-control');
   const common = fieldOf(headers, 'cache-control') ?? '';
   const found = /(?:^|[ ,])max-age=(\d+)/.exec(targeted ?? '') ?? /s-maxage=(\d+)/.exec(common);

@@ -42,6 +42,8 @@ export interface SwarmReport {
   readonly wasStopped: boolean;
   /** Most memory of this process, MB. */
   readonly rssMb: number;
+  /** Processor time of this process. */
+  readonly cpuSeconds: number;
   readonly phases: readonly PhaseReport[];
 }
 
@@ -96,7 +98,7 @@ function objectsPerSecond(kinds: LedgerFigures, seconds: number): number {
 
 /** Several lines. */
 export function swarmText(report: SwarmReport): string {
-  const head = `${report.seconds.toFixed(0)} s${report.wasStopped ? ' (stopped before its time)' : ''}, ${report.rssMb} MB of memory at most.`;
+  const head = `${report.seconds.toFixed(0)} s${report.wasStopped ? ' (stopped before its time)' : ''}, ${report.rssMb} MB of memory at most, ${report.cpuSeconds.toFixed(1)} s of processor time.`;
   return [head, ...report.phases.flatMap(phaseLines)].join('\n');
 }
 

@@ -84,6 +84,7 @@ class Run {
     // The clock's timers do not keep the process alive; this one does, and says how it goes.
     const progress = setInterval(() => this.#progress(), PROGRESS_MS);
     const beganMs = clock.nowMs();
+    const cpuBefore = cpuSeconds();
     try {
       this.#origin = await this.#readOrigin();
       await this.#course();
@@ -97,6 +98,7 @@ class Run {
       seconds,
       wasStopped: this.#options.signal.aborted,
       ...this.#memory(),
+      cpuSeconds: cpuSeconds() - cpuBefore,
       phases: this.#phases,
     };
   }
@@ -162,6 +164,12 @@ class Run {
     const rate = seconds < 1 ? '' : `, ${Math.round(this.#ledger.requests / seconds)} requests a second`;
     this.#options.onProgress(`${this.#crowd.viewers} viewers${rate}`);
   }
+}
+
+/** Of this process, in its own code and in the kernel for it. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** In turn, so that a crowd that grows has its mix at any time. */
