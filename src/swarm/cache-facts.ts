@@ -3,7 +3,7 @@
  * It never guesses: without a word of a cache the answer is unknown. Invariant: `hit` means that the origin was not asked.
  */
 
-export type CacheOutcome = 'hit' | 'miss' | 'unknown';
+type CacheOutcome = 'hit' | 'miss' | 'unknown';
 
 /** Names in lower case, as node:http gives them. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[] | undefined>>;

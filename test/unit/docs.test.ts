@@ -112,7 +112,7 @@ function wordsOf(line: string): string[] {
 }
 
 const COMMANDS = allCommands({} as Doors);
-const PROGRAM = /(?:node dist\/main\.js|pitchside)(?: +[^\n]*)?/g;
+const PROGRAM = /(?<![\w/.-])(?:node dist\/main\.js|pitchside) +[^\n]*/g;
 
 interface CommandLine {
   readonly place: string;
