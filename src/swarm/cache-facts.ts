@@ -35,7 +35,7 @@ function cacheOutcome(headers: HeaderFields): CacheOutcome {
   const status = fieldOf(headers, 'cache-status');
   if (status !== undefined) return byCacheStatus(status);
   const said = fieldOf(headers, 'x-cache');
-  if (said !== undefined) return byWord(said);
+  if (said !== undefined) return wordOutcome(said);
   // RFC 9111 5.1: Age "implies that the response was not generated or validated by the origin server for this request";
   // a cache that has just fetched says 0, and so does one that fetched less than a second ago.
   const age = Number(fieldOf(headers, 'age'));
@@ -51,9 +51,9 @@ function byCacheStatus(text: string): CacheOutcome {
 }
 
 /** `HIT`, `Hit from cloudfront`, `TCP_HIT`, and of nginx the stale ones, which asked nobody either. */
-function byWord(text: string): CacheOutcome {
+export function wordOutcome(text: string): CacheOutcome {
   if (/\b(tcp_)?\w*hit\b|\bstale\b|\bupdating\b/i.test(text)) return 'hit';
-  return /miss|expired|bypass|revalidated/i.test(text) ? 'miss' : 'unknown';
+  return /miss|pass|expired|bypass|revalidated/i.test(text) ? 'miss' : 'unknown';
 }
 
 /** RFC 9213, RFC 9111 5.2.2.10. */

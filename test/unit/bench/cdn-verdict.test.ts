@@ -64,7 +64,15 @@ function phase(name: PhaseReport['name'], more: Partial<PhaseReport> = {}): Phas
       expectedPerSecond: 2000,
       kinds: {},
     },
-    ...{ hitShare: 1, objectsPerSecond: 6, errors: 0, late: 0, generatorLateMs: SPREAD, heldBack: 0 },
+    ...{
+      hitShare: 1,
+      edgeLog: undefined,
+      objectsPerSecond: 6,
+      errors: 0,
+      late: 0,
+      generatorLateMs: SPREAD,
+      heldBack: 0,
+    },
     origin: { requests: 60, perSecond: 6, byKind: {}, offload: 0.997 },
     ...more,
   };

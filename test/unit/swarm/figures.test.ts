@@ -25,6 +25,7 @@ const WISH: SwarmWish = {
   ...{ hlsUrl: `${BASE}master.m3u8`, mpdUrl: `${BASE}manifest.mpd`, viewers: 100, mix: MIX, durationMs: 60_000 },
   ...{ rampMs: 5000, spike: undefined, thinkMs: 60_000, connections: undefined, maxRequestsPerSecond: 5000, seed: 1 },
   metricsUrl: undefined,
+  edgeLogFile: undefined,
 };
 
 function facts(shape: ConstructorParameters<typeof SwarmStream>[0] = { segmentMs: 2000 }): StreamFacts {
@@ -47,6 +48,7 @@ describe('what a cache says', () => {
     [{ 'x-cache': 'Hit from cloudfront' }, 'hit'],
     [{ 'x-cache': 'TCP_HIT from a.example' }, 'hit'],
     [{ 'x-cache': 'MISS' }, 'miss'],
+    [{ 'x-cache': 'pass' }, 'miss'],
     [{ 'x-cache': 'EXPIRED' }, 'miss'],
     [{ 'x-cache': 'UPDATING' }, 'hit'],
     [{ age: '4' }, 'hit'],
