@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { parseLadder } from './ladder.ts';
 import { loadSettings } from './settings.ts';
-import { STREAM_KEY_VARIABLE } from './settings-overrides.ts';
+import { CONTROL_TOKEN_VARIABLE, STREAM_KEY_VARIABLE } from './settings-overrides.ts';
 import { shownPath } from './shipped-ladders.ts';
 import { readTextFile } from './text-file.ts';
 import type { Environment } from './variables.ts';
@@ -21,7 +21,7 @@ export interface FileReport {
 const MAX_BYTES = 1_000_000;
 /** Keys that only a ladder has at its top. */
 const LADDER_KEYS = /^(?:video|audio|segment|frameRate)\s*:/m;
-const SETTINGS_KEYS = /^(?:channels|http|rtmp|rtmps|cmaf|control)\s*:/m;
+const SETTINGS_KEYS = /^(?:channels|http|rtmp|rtmps|cmaf|control|webhooks)\s*:/m;
 
 /** undefined: there is no such file. */
 export async function checkFile(path: string, env: Environment, cwd: string): Promise<FileReport | undefined> {
@@ -42,9 +42,12 @@ export async function checkFile(path: string, env: Environment, cwd: string): Pr
     : { kind: 'settings', problems: reading.problems, notes: [] };
 }
 
+/** What a settings file takes from the environment by its usual name. */
+const SECRETS = [STREAM_KEY_VARIABLE, CONTROL_TOKEN_VARIABLE];
+
 /** It is the file that is looked at, not this shell; what the file itself takes from it stays. */
 function withoutOverrides(env: Environment): Environment {
   return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !name.startsWith('PITCHSIDE_') || name === STREAM_KEY_VARIABLE),
+    Object.entries(env).filter(([name]) => !name.startsWith('PITCHSIDE_') || SECRETS.includes(name)),
   );
 }

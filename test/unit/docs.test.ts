@@ -11,7 +11,12 @@ import { readArguments } from '../../src/cli/arguments.ts';
 import { allCommands } from '../../src/cli/commands.ts';
 import type { Doors } from '../../src/cli/service-door.ts';
 import { checkFile } from '../../src/config/check-file.ts';
-import { EDGE_SECRET_VARIABLE, SETTINGS_FLAGS, STREAM_KEY_VARIABLE } from '../../src/config/settings-overrides.ts';
+import {
+  CONTROL_TOKEN_VARIABLE,
+  EDGE_SECRET_VARIABLE,
+  SETTINGS_FLAGS,
+  STREAM_KEY_VARIABLE,
+} from '../../src/config/settings-overrides.ts';
 import { settingsFileSchema } from '../../src/config/settings-schema.ts';
 import { alertRules } from '../rig/run-book.ts';
 
@@ -184,7 +189,7 @@ describe('command lines', () => {
   });
 });
 
-const SETTINGS = /^(?:channels|http|rtmp|rtmps|cmaf|control|video):/m;
+const SETTINGS = /^(?:channels|http|rtmp|rtmps|cmaf|control|webhooks|video):/m;
 
 describe('settings', () => {
   const examples = BLOCKS.filter(({ language, text }) => language === 'yaml' && SETTINGS.test(text));
@@ -195,7 +200,8 @@ describe('settings', () => {
     // The head of a PNG of 1920x1080.
     const png = '89504e470d0a1a0a0000000d494844520000078000000438';
     writeFileSync(join(scratch, 'half-time.png'), Buffer.from(png, 'hex'));
-    const env = { HOME: '/nowhere', PITCHSIDE_STREAM_KEY: 'a-key-of-the-test', EDGE_SECRET: 'a-secret-of-the-test' };
+    const secrets = ['PITCHSIDE_STREAM_KEY', 'PITCHSIDE_CONTROL_TOKEN', 'EDGE_SECRET', 'HOOK_SECRET'];
+    const env = { HOME: '/nowhere', ...Object.fromEntries(secrets.map((name) => [name, 'a-secret-of-the-test'])) };
     for (const { document, text } of examples) {
       writeFileSync(join(scratch, 'example.yaml'), text);
       expect(await checkFile(join(scratch, 'example.yaml'), env, scratch), `${document}: ${text}`).toMatchObject({
@@ -212,9 +218,9 @@ describe('settings', () => {
       const row = rows.find((line) => line.includes(`\`--${flag} `) || line.includes(`\`--${flag}\``));
       expect(row, flag).toContain(`\`${variable}\``);
     }
-    for (const variable of [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE])
-      expect(rows.some((row) => row.includes(`\`${variable}\``))).toBe(true);
-    const known = [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
+    const secrets = [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, CONTROL_TOKEN_VARIABLE];
+    for (const variable of secrets) expect(rows.some((row) => row.includes(`\`${variable}\``))).toBe(true);
+    const known = [...secrets, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
     for (const document of DOCUMENTS)
       for (const [variable] of read(document).matchAll(/\bPITCHSIDE_[A-Z]\w*/g))
         expect(known, document).toContain(variable);

@@ -38,6 +38,7 @@ describe('the metrics', () => {
       'cache',
       'channel',
       'code',
+      'hook',
       'kind',
       'outcome',
       'reason',
