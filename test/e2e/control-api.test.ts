@@ -29,7 +29,8 @@ interface Ask {
   readonly host?: string;
   readonly token?: string;
   readonly body?: string;
-  readonly contentType?: string | undefined;
+  /** Empty: none. */
+  readonly contentType?: string;
 }
 
 interface Hooked {
@@ -103,7 +104,7 @@ function ask(
       const type = (response.headers['content-type'] ?? '').split(';')[0] ?? '';
       const end = () => {
         const bytes = Buffer.concat(chunks);
-        const json = type === 'application/json' ? JSON.parse(bytes.toString()) : undefined;
+        const json = type === 'application/json' ? JSON.parse(bytes.toString()) : bytes.toString();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, type, body: bytes, json });
         response.destroy();
       };
@@ -124,28 +125,39 @@ const status = async () => service.directory.get('match')!.status();
 const pathOf = (name: string, id = 'match') => name.slice(name.indexOf(' ') + 1).replace('{id}', id);
 const methodOf = (name: string) => name.slice(0, name.indexOf(' '));
 
-/** Events of the stream until `enough`, and how it is left. */
-async function events(enough: (names: readonly string[]) => boolean, lastEventId?: string) {
+interface StreamEvent {
+  readonly name: string;
+  readonly data: Record<string, unknown>;
+  readonly id: string | undefined;
+}
+
+/** The stream, once it is there: its events until there are these. */
+async function openEvents(lastEventId?: string) {
   const abort = new AbortController();
   const answer = await fetch(`http://127.0.0.1:${service.ports.control}/api/v1/events`, {
     headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId },
-    signal: abort.signal,
+    signal: AbortSignal.any([abort.signal, AbortSignal.timeout(20_000)]),
   });
-  const found: { name: string; data: Record<string, unknown>; id: string | undefined }[] = [];
+  const found: StreamEvent[] = [];
+  const reader = answer.body!.getReader();
+  const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const blocks = text.split('\n\n');
+  const read = async (): Promise<void> => {
+    const { value, done } = await reader.read();
+    if (done) throw new Error('the stream has ended');
+    const blocks = (text + decoder.decode(value, { stream: true })).split('\n\n');
     text = blocks.pop() ?? '';
     for (const block of blocks) {
       const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
       const name = field('event');
       if (name !== undefined) found.push({ name, data: JSON.parse(field('data') ?? ''), id: field('id') });
     }
-    if (enough(found.map(({ name }) => name))) break;
-  }
-  abort.abort();
-  return found;
+  };
+  return async (...names: readonly string[]): Promise<readonly StreamEvent[]> => {
+    while (!names.every((wanted) => found.some(({ name }) => name === wanted))) await read();
+    abort.abort();
+    return found;
+  };
 }
 
 describe('who may ask', () => {
@@ -188,7 +200,7 @@ describe('who may ask', () => {
     const path = '/api/v1/channels/match/restart-encoder';
     const replies = await Promise.all([
       ask(path, { method: 'POST', contentType: 'text/plain' }),
-      ask(path, { method: 'POST', contentType: undefined }),
+      ask(path, { method: 'POST', contentType: '' }),
       post(path, '{"a":'),
       post('/api/v1/channels/match/reload-ladder', '{"applyNow":"yes"}'),
       ask(path),
@@ -285,11 +297,11 @@ test('drain and undrain turn readiness off and on, and may be said twice', async
 });
 
 test('stop-publisher ends the push; the stream tells it, and resumes from an id', async () => {
-  const listening = events((names) => names.includes('unpublish') && names.includes('figures'));
+  const until = await openEvents();
   const ended = new Promise((resolve) => push.process.once('exit', resolve));
   expect((await post('/api/v1/channels/match/stop-publisher')).json).toEqual({ done: true });
   await ended;
-  const found = await listening;
+  const found = await until('unpublish', 'figures');
   expect(found.flatMap(({ name, data }) => eventProblems(document, name, data))).toEqual([]);
   expect(found[0]!.name).toBe('channels');
   expect(found.find(({ name }) => name === 'unpublish')!.data).toMatchObject({
@@ -299,11 +311,13 @@ test('stop-publisher ends the push; the stream tells it, and resumes from an id'
   const again = await post('/api/v1/channels/match/stop-publisher');
   expect([again.status, again.json]).toMatchObject([409, { code: 'PUBLISH_NONE' }]);
   // An id from before this life: all that is kept, from the first publish on.
-  const all = (await events((names) => names.includes('unpublish'), '1')).filter(({ id }) => id !== undefined);
+  const untilThat = (events: readonly StreamEvent[]) =>
+    events.slice(0, events.findIndex(({ name }) => name === 'unpublish') + 1).filter(({ id }) => id !== undefined);
+  const all = untilThat(await (await openEvents('1'))('unpublish'));
   const publish = all.findIndex(({ name }) => name === 'publish');
   expect(all[publish]!.data).toMatchObject({ channel: 'match', source: expect.stringContaining('480x270 30 fps') });
-  const resumed = await events((names) => names.includes('unpublish'), all[publish]!.id);
-  expect(resumed.filter(({ id }) => id !== undefined)).toEqual(all.slice(publish + 1));
+  const resumed = untilThat(await (await openEvents(all[publish]!.id))('unpublish'));
+  expect(resumed).toEqual(all.slice(publish + 1));
 });
 
 test('webhooks: the same id until it is taken, in order, signed, as the document says; a redirect is not followed', async () => {
