@@ -12,6 +12,7 @@ import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
 import type { DiskHealth, Journal, WindowStore } from '../window/model.ts';
+import type { OpenWindow } from '../window/open-window.ts';
 import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
 import { Encoding } from './encoding.ts';
 import { FaultLog } from './fault-log.ts';
@@ -43,7 +44,7 @@ export interface ChannelParts {
   readonly store: WindowStore;
   readonly journal: Journal<ChannelEntry>;
   /** What the journal says of the life before. */
-  readonly former: FormerLife & { readonly isContinued: boolean };
+  readonly former: FormerLife & Pick<OpenWindow<ChannelEntry>, 'isContinued' | 'numbersFrom'>;
   /** Slates that were encoded before; undefined where nothing is kept. */
   readonly slates: SlateShelf | undefined;
   readonly health: DiskHealth;
