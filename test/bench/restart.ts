@@ -1,6 +1,7 @@
 /**
  * From the start of the service to its first playlist, over what a former life left: windows of 15 min and of 4 h, made without
- * encoding by the Channel's own code. Beside it a start with nothing, which has its slate to encode first.
+ * encoding by the Channel's own code. Beside it a start with nothing, which has its slate to encode first. Then the publisher that
+ * stays connected over a kill and over an upgrade: how long after its media is back the first of it is on air.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import { openWindow } from '../../src/window/open-window.ts';
 import { fakeSlate, fakeTrack } from '../fakes/media.ts';
 import { type BenchLine, lineOf, median } from './line.ts';
 import { type Material, TINY_LADDER, writeLadder } from './material.ts';
-import { start, until } from './service-process.ts';
+import { type Running, type ServiceProcess, start, startService, until } from './service-process.ts';
 
 const CHANNEL = 'match';
 const TRACKS = ['v720', 'v480', 'v360', 'v240', 'audio'];
@@ -46,7 +47,51 @@ export async function run(material: Material, rounds: number): Promise<readonly 
       ),
     );
   }
+  for (const latency of ['normal', 'low'] as const)
+    for (const how of ['kill', 'stop'] as const)
+      lines.push(...(await mediaBack(material, ladder, rounds, latency, how)));
   return lines;
+}
+
+/** The service is started again at once, and the next one takes over its publisher. */
+async function mediaBack(
+  material: Material,
+  ladder: string,
+  rounds: number,
+  latency: 'normal' | 'low',
+  how: 'kill' | 'stop',
+): Promise<BenchLine[]> {
+  const data = await mkdtemp(join(material.folder, 'back-'));
+  const startOne = () => startService(material, ladder, [CHANNEL], latency, { data });
+  let service = await startOne();
+  const push = service.push(CHANNEL);
+  const [away, back]: [number[], number[]] = [[], []];
+  try {
+    await isLive(service, push);
+    for (let round = 0; round < rounds; round++) {
+      // At any phase of the Segment.
+      await sleep(6000 + Math.random() * 2000);
+      const goneMs = performance.now();
+      await service[how]();
+      service = await startOne();
+      await until('its publisher', async () => (await service.status(CHANNEL)).publisher !== undefined, service);
+      const returnedMs = performance.now();
+      await isLive(service, push);
+      away.push((returnedMs - goneMs) / 1000);
+      back.push((performance.now() - returnedMs) / 1000);
+    }
+    const what = `latency ${latency}, ${how === 'kill' ? 'killed' : 'stopped in order'}: the publisher is back to its media on air`;
+    const note = `away for ${median(away).toFixed(2)} s (${Math.min(...away).toFixed(2)} to ${Math.max(...away).toFixed(2)})`;
+    return [lineOf({ what, unit: 's', below: 2, note }, back)];
+  } finally {
+    await push.stop();
+    await service.stop();
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+async function isLive(service: ServiceProcess, push: Running): Promise<void> {
+  await until('live', async () => (await service.status(CHANNEL)).state === 'live', push);
 }
 
 async function rounded<T>(rounds: number, once: () => Promise<T>): Promise<T[]> {
