@@ -47,7 +47,8 @@ async function writing(material: Material, rounds: number, seconds: number): Pro
   const data = await mkdtemp(join(material.folder, 'spool-'));
   const services: ServiceProcess[] = [];
   try {
-    for (const kept of [data, 'none']) services.push(await startService(material, ladder, [CHANNEL], 'low', { data: kept }));
+    for (const kept of [data, 'none'])
+      services.push(await startService(material, ladder, [CHANNEL], 'low', { data: kept }));
     const pushes = services.map((service) => service.push(CHANNEL));
     for (const [at, service] of services.entries())
       await until('live', async () => (await service.status(CHANNEL)).state === 'live', pushes[at] ?? service);
