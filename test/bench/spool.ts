@@ -1,7 +1,7 @@
 /**
  * What the window on disk costs: the service's own CPU and the bytes it writes with a data directory, beside the same feed with
  * `--data none` at the same time; and a Segment of the long window, which is on disk alone, beside nginx sending the same file.
- * The rung is a copy of the feed, so that encoding does not drown it; latency low, so that each part is written.
+ * The large rung is a copy of the feed, so that encoding does not drown it; latency low, so that each part is written.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,8 @@ import { type ServiceProcess, startService, until } from './service-process.ts';
 
 const COPY_LADDER = `
 video:
-  - { id: copy, copy: true }
+  - { id: copy, copy: true, bitrate: 6M, maxrate: 7M }
+  - { id: 180p, height: 180, bitrate: 300k, preset: ultrafast }
 audio:
   - { id: audio, bitrate: 128k }
 `;
