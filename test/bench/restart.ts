@@ -48,9 +48,12 @@ export async function run(material: Material, rounds: number): Promise<readonly 
       ),
     );
   }
-  for (const latency of ['normal', 'low'] as const)
-    for (const how of ['kill', 'stop'] as const)
-      lines.push(...(await mediaBack(material, ladder, rounds, latency, how)));
+  const ends = [
+    ['normal', 'kill'],
+    ['normal', 'stop'],
+    ['low', 'kill'],
+  ] as const;
+  for (const [latency, how] of ends) lines.push(...(await mediaBack(material, ladder, rounds, latency, how)));
   return lines;
 }
 
