@@ -152,7 +152,7 @@ describe('queries', () => {
   });
 });
 
-test('a book of addresses reads as parseAddress does, however often and whatever else it was asked', () => {
+it('a book of addresses reads as parseAddress does, however often and whatever else it was asked', () => {
   const addressOf = addressBook();
   const targets = Array.from({ length: 2500 }, (_, n) => `/live/match/v720/media.m3u8?_HLS_msn=${n}`);
   const others = [
