@@ -162,7 +162,10 @@ it('a book of addresses reads as parseAddress does, however often and whatever e
     `/live/match/v720/media.m3u8?a=${'b'.repeat(300)}`,
     '/',
   ];
+  const first = addressOf(targets[0]!);
   for (const target of [...others, ...targets, ...others, ...targets.slice(0, 50)])
     expect(addressOf(target)).toEqual(parseAddress(target));
   expect(addressOf(targets[0]!)).toBe(addressOf(targets[0]!));
+  // It was forgotten in between: a book is bounded.
+  expect(addressOf(targets[0]!)).not.toBe(first);
 });
