@@ -28,7 +28,7 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-function ladderPath(name: LadderName): string {
+export function ladderPath(name: LadderName): string {
   return new URL(`./${name}.yaml`, import.meta.url).pathname;
 }
 
