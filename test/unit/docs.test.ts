@@ -13,6 +13,7 @@ import type { Doors } from '../../src/cli/service-door.ts';
 import { checkFile } from '../../src/config/check-file.ts';
 import { EDGE_SECRET_VARIABLE, SETTINGS_FLAGS, STREAM_KEY_VARIABLE } from '../../src/config/settings-overrides.ts';
 import { settingsFileSchema } from '../../src/config/settings-schema.ts';
+import { openMetrics } from '../../src/system/metrics.ts';
 import { alertRules } from '../rig/run-book.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -236,7 +237,33 @@ describe('settings', () => {
   });
 });
 
-test('README.md says how many alerts there are', () => {
+describe('names of what is watched', () => {
   const rules = alertRules(read('docker/prometheus/alerts.yml'));
-  expect(read('README.md')).toContain(`has ${rules.length} alerts`);
+
+  test('alerts are those of the rules, and README.md says how many there are', () => {
+    expect(read('README.md')).toContain(`has ${rules.length} alerts`);
+    const names = rules.map(({ alert }) => alert);
+    for (const document of DOCUMENTS)
+      for (const [name] of read(document).matchAll(/\bPitchside[A-Z]\w+/g)) expect(names, document).toContain(name);
+  });
+
+  test('metrics are those of the registry', () => {
+    const names = openMetrics().rows.map(({ name }) => name);
+    for (const document of DOCUMENTS)
+      for (const [, name = ''] of read(document).matchAll(/`(pitchside_[a-z_]+[a-z])/g))
+        expect(names, document).toContain(name);
+  });
+
+  test('codes are those of the program', () => {
+    const program = under('src')
+      .filter((file) => file.endsWith('.ts'))
+      .map(read)
+      .join('\n');
+    const named = DOCUMENTS.flatMap((document) => inlineCode(document).map((code) => ({ document, code })));
+    const codes = named.filter(({ code }) => /^[A-Z]{3,}(?:_[A-Z]+)+$/.test(code) && !code.startsWith('PITCHSIDE_'));
+    expect(codes.length).toBeGreaterThan(20);
+    for (const { document, code } of codes)
+      if (!['FFMPEG_PATH', 'EDGE_SECRET', 'CADDY_TLS', 'CAP_NET_BIND_SERVICE'].includes(code))
+        expect(program, `${document}: ${code}`).toMatch(new RegExp(`\\b${code}\\b`));
+  });
 });
