@@ -31,6 +31,12 @@ const DOCUMENTS = ['README.md', ...['docker', 'samples', 'ladders'].flatMap(unde
 /** What else shows command lines: comments of settings and scripts, what alerts say. */
 const SAMPLES = ['docker', 'samples', 'ladders'].flatMap(under).filter((file) => /\.(sh|ya?ml|conf|vcl)$/.test(file));
 
+/** The program as one text, for names that stand in it. */
+const PROGRAM_TEXT = under('src')
+  .filter((file) => file.endsWith('.ts'))
+  .map(read)
+  .join('\n');
+
 interface Block {
   readonly document: string;
   readonly language: string;
@@ -196,9 +202,12 @@ describe('settings', () => {
     // The head of a PNG of 1920x1080.
     const png = '89504e470d0a1a0a0000000d494844520000078000000438';
     writeFileSync(join(scratch, 'half-time.png'), Buffer.from(png, 'hex'));
-    const env = { HOME: '/nowhere', PITCHSIDE_STREAM_KEY: 'a-key-of-the-test', EDGE_SECRET: 'a-secret-of-the-test' };
     for (const { document, text } of examples) {
       writeFileSync(join(scratch, 'example.yaml'), text);
+      const secrets = [...text.matchAll(/\$\{(\w+)\}/g)].map(
+        ([, name = '']) => [name, 'a-secret-of-the-test'] as const,
+      );
+      const env = { HOME: '/nowhere', ...Object.fromEntries(secrets) };
       expect(await checkFile(join(scratch, 'example.yaml'), env, scratch), `${document}: ${text}`).toMatchObject({
         problems: [],
         notes: [],
@@ -215,7 +224,8 @@ describe('settings', () => {
     }
     for (const variable of [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE])
       expect(rows.some((row) => row.includes(`\`${variable}\``))).toBe(true);
-    const known = [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
+    const written = [...PROGRAM_TEXT.matchAll(/\bPITCHSIDE_[A-Z]\w*/g)].map(([name]) => name);
+    const known = [...written, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
     for (const document of DOCUMENTS)
       for (const [variable] of read(document).matchAll(/\bPITCHSIDE_[A-Z]\w*/g))
         expect(known, document).toContain(variable);
@@ -255,15 +265,11 @@ describe('names of what is watched', () => {
   });
 
   test('codes are those of the program', () => {
-    const program = under('src')
-      .filter((file) => file.endsWith('.ts'))
-      .map(read)
-      .join('\n');
     const named = DOCUMENTS.flatMap((document) => inlineCode(document).map((code) => ({ document, code })));
     const codes = named.filter(({ code }) => /^[A-Z]{3,}(?:_[A-Z]+)+$/.test(code) && !code.startsWith('PITCHSIDE_'));
     expect(codes.length).toBeGreaterThan(20);
     for (const { document, code } of codes)
       if (!['FFMPEG_PATH', 'EDGE_SECRET', 'CADDY_TLS', 'CAP_NET_BIND_SERVICE'].includes(code))
-        expect(program, `${document}: ${code}`).toMatch(new RegExp(`\\b${code}\\b`));
+        expect(PROGRAM_TEXT, `${document}: ${code}`).toMatch(new RegExp(`\\b${code}\\b`));
   });
 });
