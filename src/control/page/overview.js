@@ -1,0 +1,101 @@
+/**
+ * All channels at a glance: a card for each, and the service's figures above them.
+ * It never fetches but by the thumbnail it is given. Invariant: a card keeps its element, and the focus in it, while its channel is there.
+ */
+import { element, fill, setFigure, setText, write } from './elements.js';
+import { ageText, bitrateText, clockText, countText, speedText, UNKNOWN } from './formats.js';
+import { hashOf } from './route.js';
+import { SPARK_SAMPLES, sparkPath } from './sparkline.js';
+import { watchThumbnail } from './thumbnail.js';
+import { airStateOf, airSummary, sourceWords, stateWords } from './words.js';
+
+/** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
+/** @typedef {import('./history.js').FigureHistory} FigureHistory */
+
+/** @type {Map<string, { stop(): void }>} */
+const thumbnails = new Map();
+
+/** @param {Element} card @param {string} selector */
+function part(card, selector) {
+  const found = card.querySelector(selector);
+  if (found === null) throw new Error(`a card has no ${selector}`);
+  return /** @type {HTMLElement} */ (found);
+}
+
+/** @param {ChannelStatus} status @param {(id: string) => Promise<ImageBitmap | undefined>} fetchPicture */
+function buildCard({ id }, fetchPicture) {
+  const template = /** @type {HTMLTemplateElement} */ (element('card-template'));
+  const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
+  const card = /** @type {HTMLElement} */ (copy.firstElementChild);
+  const link = /** @type {HTMLAnchorElement} */ (part(card, 'h3 a'));
+  link.href = hashOf({ view: 'channel', id });
+  link.textContent = id;
+  const canvas = /** @type {HTMLCanvasElement} */ (part(card, 'canvas'));
+  canvas.ariaLabel = `What ${id} has on air`;
+  thumbnails.set(id, watchThumbnail({ canvas, fetchPicture: () => fetchPicture(id) }));
+  return card;
+}
+
+/** @param {ChannelStatus} status @param {number} nowMs @returns {Record<string, string>} */
+function factsOf({ publisher, encoder, newestEndMs, lastFaults }, nowMs) {
+  const fault = lastFaults.at(-1);
+  return {
+    publisher: publisher ? `${publisher.address} · ${sourceWords(publisher.source)}` : 'nobody publishes',
+    encoder: encoder ? `${speedText(encoder.speed)} · ${Math.round(encoder.fps)} fps` : UNKNOWN,
+    age: newestEndMs === undefined ? UNKNOWN : `${ageText(nowMs - newestEndMs)} old`,
+    fault: fault ? `${clockText(fault.atMs)} ${fault.code}` : 'none',
+  };
+}
+
+/** @param {HTMLElement} card @param {ChannelStatus} status @param {number} nowMs */
+function updateCard(card, status, nowMs) {
+  const pill = part(card, '.pill');
+  pill.dataset['state'] = airStateOf(status);
+  write(pill, airStateOf(status));
+  write(part(card, '.card-state'), stateWords(status));
+  for (const [name, text] of Object.entries(factsOf(status, nowMs))) {
+    const target = part(card, `[data-fact=${name}]`);
+    write(target, text);
+    target.title = text;
+  }
+  part(card, '[data-fact=encoder]').classList.toggle('bad', (status.encoder?.speed ?? 1) < 0.97);
+  part(card, '[data-fact=age]').classList.toggle('bad', !status.fresh && status.onAir !== 'starting');
+  part(card, '[data-fact=fault]').classList.toggle('bad', status.lastFaults.length > 0);
+}
+
+/**
+ * @param {readonly ChannelStatus[]} statuses @param {number} nowMs
+ * @param {(id: string) => Promise<ImageBitmap | undefined>} fetchPicture
+ */
+export function showOverview(statuses, nowMs, fetchPicture) {
+  fill(
+    element('cards'),
+    statuses,
+    ({ id }) => id,
+    (status) => buildCard(status, fetchPicture),
+    (card, status) => updateCard(card, status, nowMs),
+  );
+  const ids = new Set(statuses.map(({ id }) => id));
+  for (const [id, thumbnail] of thumbnails) {
+    if (ids.has(id)) continue;
+    thumbnail.stop();
+    thumbnails.delete(id);
+  }
+  element('no-channels').hidden = statuses.length > 0;
+  setText('overview-sum', airSummary(statuses));
+}
+
+/** @param {FigureHistory} history */
+export function showTotals(history) {
+  const { newest } = history;
+  if (newest === undefined) return;
+  const requests = newest.requests.reduce((sum, one) => sum + one.perSecond, 0);
+  setFigure('total-requests', countText(requests), 'a second');
+  const [value = '', unit = ''] = bitrateText(newest.bytesPerSecond * 8).split(' ');
+  setFigure('total-bytes', value, unit);
+  setFigure('total-waiters', countText(newest.waiters), 'requests');
+  setFigure('total-shed', countText(newest.shedPerSecond), 'a second');
+  element('total-shed').classList.toggle('bad', newest.shedPerSecond > 0);
+  const line = sparkPath(history.totals().slice(-SPARK_SAMPLES), 5);
+  element('requests-line').querySelector('path')?.setAttribute('d', line);
+}
