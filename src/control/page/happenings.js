@@ -22,8 +22,12 @@ import { sourceWords } from './words.js';
  * @property {string} [hint]
  */
 
-/** A publish that the status has from another clock reading is still the same. */
-const SAME_PUBLISH_MS = 5000;
+/** What the status and an event tell of at nearly the same time is the same. */
+const SAME_MS = 5000;
+/** The service keeps so many events. */
+const KEPT_EVENTS = 256;
+/** What the bands say of the time when nobody knew. */
+const LOST = 'no answer';
 
 /** @param {{ code: string, message: string, hint?: string | undefined }} fault */
 function faultText({ code, message, hint }) {
@@ -41,9 +45,29 @@ export function entryOf(type, data) {
   return undefined;
 }
 
+/** An event tells better what was only seen in a status. @param {Entry} entry @param {Entry} seen */
+function isTold(entry, seen) {
+  if (Math.abs(entry.atMs - seen.atMs) > SAME_MS) return false;
+  if (entry.kind === 'state' && seen.kind === 'state') return seen.why === undefined && entry.to === seen.to;
+  return entry.kind === 'publish' && seen.kind === 'publish';
+}
+
+/** @param {ChannelStatus} status @param {readonly Entry[]} known @returns {Entry[]} */
+function entriesOf({ id, publisher, lastFaults }, known) {
+  /** @type {Entry[]} */
+  const entries = lastFaults.map((one) => ({ kind: 'fault', atMs: one.atMs, code: one.code, text: faultText(one) }));
+  const publish = publisher && entryOf('publish', { channel: id, atMs: publisher.sinceMs, ...publisher });
+  if (publish && !known.some((entry) => isTold(entry, publish))) entries.push(publish);
+  return entries;
+}
+
 export class Happenings {
   /** @type {Map<string, { entries: Entry[], state: string | undefined }>} */
   #channels = new Map();
+  /** Events since the service said that it gives all it has kept. */
+  #replayed = 0;
+  #replayedFromMs = Number.POSITIVE_INFINITY;
+  #knownFromMs = Number.NEGATIVE_INFINITY;
 
   /** @param {string} channel */
   #of(channel) {
@@ -52,12 +76,23 @@ export class Happenings {
     return known;
   }
 
+  /** The service tells all that it has kept, from the oldest on: what follows may be less than what happened. */
+  reset() {
+    this.#replayed = 0;
+    this.#replayedFromMs = Number.POSITIVE_INFINITY;
+  }
+
   /** An event of the stream; others than those of the time line are passed over. @param {string} type @param {Happening} data @param {number} nowMs */
   add(type, data, nowMs) {
     const entry = entryOf(type, data);
     if (entry === undefined) return;
+    this.#replayed += 1;
+    this.#replayedFromMs = Math.min(this.#replayedFromMs, entry.atMs);
+    // A full house: there may have been more before.
+    if (this.#replayed === KEPT_EVENTS) this.#knownFromMs = this.#replayedFromMs;
     const known = this.#of(data.channel);
-    known.entries = withEntries(known.entries, [entry], nowMs);
+    const others = known.entries.filter((seen) => !isTold(entry, seen));
+    known.entries = withEntries(others, [entry], nowMs);
     if (entry.kind === 'state') known.state = entry.to;
   }
 
@@ -65,28 +100,32 @@ export class Happenings {
   see(statuses, nowMs) {
     const ids = new Set(statuses.map(({ id }) => id));
     for (const id of this.#channels.keys()) if (!ids.has(id)) this.#channels.delete(id);
-    for (const { id, state, publisher, lastFaults } of statuses) {
-      const known = this.#of(id);
-      /** @type {Entry[]} */
-      const added = lastFaults.map((fault) => ({
-        kind: 'fault',
-        atMs: fault.atMs,
-        code: fault.code,
-        text: faultText(fault),
-      }));
-      if (known.state !== undefined && known.state !== state)
-        added.push({ kind: 'state', atMs: nowMs, from: known.state, to: state });
-      known.state = state;
-      const isNew = (/** @type {Entry} */ entry) =>
-        entry.kind !== 'publish' || Math.abs(entry.atMs - (publisher?.sinceMs ?? 0)) > SAME_PUBLISH_MS;
-      if (publisher && known.entries.every(isNew))
-        added.push(/** @type {Entry} */ (entryOf('publish', { channel: id, atMs: publisher.sinceMs, ...publisher })));
+    for (const status of statuses) {
+      const known = this.#of(status.id);
+      const added = entriesOf(status, known.entries);
+      if (known.state !== undefined && known.state !== status.state)
+        added.push({ kind: 'state', atMs: nowMs, from: known.state, to: status.state });
+      known.state = status.state;
       known.entries = withEntries(known.entries, added, nowMs);
+    }
+  }
+
+  /** The service does not answer: nobody knows. @param {number} nowMs */
+  lose(nowMs) {
+    for (const known of this.#channels.values()) {
+      if (known.state === undefined || known.state === LOST) continue;
+      known.entries = withEntries(known.entries, [{ kind: 'state', atMs: nowMs, from: known.state, to: LOST }], nowMs);
+      known.state = LOST;
     }
   }
 
   /** Oldest first. @param {string} channel @returns {readonly Entry[]} */
   of(channel) {
     return this.#channels.get(channel)?.entries ?? [];
+  }
+
+  /** From when on everything is known. @param {number} startedMs of the service that was asked first */
+  knownFromMs(startedMs) {
+    return Math.max(startedMs, this.#knownFromMs);
   }
 }

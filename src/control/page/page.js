@@ -45,8 +45,8 @@ let readiness;
 let statuses;
 /** Service UTC minus performance.now(). */
 let clockOffsetMs = 0;
-/** Of whose happenings everything is known: from here on. */
-let knownFromMs = Number.POSITIVE_INFINITY;
+/** Of the service that was asked first. */
+let firstStartedMs = Number.POSITIVE_INFINITY;
 let route = routeOf(location.hash);
 /** The view on the screen, so that a click does not build it twice. */
 let shown = '';
@@ -101,7 +101,7 @@ function showNow() {
   }
   const { id } = route;
   const status = statuses.find((one) => one.id === id);
-  if (status) panel.show(status, nowMs(), knownFromMs);
+  if (status) panel.show(status, nowMs(), happenings.knownFromMs(firstStartedMs));
 }
 
 /** @param {Channels} data */
@@ -125,8 +125,7 @@ function tell(type, data) {
 function onEvent(type, data) {
   if (type === 'channels') onChannels(/** @type {Channels} */ (data));
   else if (type === 'figures') figures.add(/** @type {Figures} */ (data));
-  // The service has forgotten what was between: nothing before now is known for certain.
-  else if (type === 'reset') knownFromMs = nowMs();
+  else if (type === 'reset') happenings.reset();
   else {
     happenings.add(type, /** @type {Happening} */ (data), nowMs());
     tell(type, /** @type {Happening} */ (data));
@@ -138,6 +137,7 @@ function onMode(mode) {
   showFeed(mode);
   if (mode !== 'silent') return;
   showUnreachable();
+  happenings.lose(nowMs());
   readiness = undefined;
 }
 
@@ -147,7 +147,7 @@ async function readService() {
       client.ask('api/v1/service').then((answer) => /** @type {Service} */ (answer)),
       client.readiness(),
     ]);
-    if (knownFromMs === Number.POSITIVE_INFINITY) knownFromMs = service.startedMs ?? service.nowMs;
+    firstStartedMs = Math.min(firstStartedMs, service.startedMs ?? service.nowMs);
     showNow();
   } catch {
     readiness = undefined;

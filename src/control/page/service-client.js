@@ -23,9 +23,9 @@ const TOKEN = 'pitchside-token';
 
 /** What the service refused, in its words. */
 export class Refusal extends Error {
-  /** @param {number} status @param {{ code?: string, message?: string, hint?: string }} body */
-  constructor(status, { code, message, hint }) {
-    super([message ?? `The service answered ${status}.`, hint].filter(Boolean).join(' '));
+  /** @param {number} status @param {{ code?: string, message?: string, problems?: readonly string[] }} body */
+  constructor(status, { code, message, problems = [] }) {
+    super([message ?? `The service answered ${status}.`, ...problems].join('\n'));
     this.status = status;
     this.code = code ?? `HTTP ${status}`;
   }

@@ -191,6 +191,45 @@ describe('what happened', () => {
     expect(happenings.of('match')).toHaveLength(1);
   });
 
+  test('an event that comes after the status of the same publish or state takes its place', () => {
+    const happenings = new Happenings();
+    const publisher = { address: '10.0.0.1:5', sinceMs: NOW - 8990, source: 'h264 1280x720' };
+    happenings.see([channelStatus({ state: 'starting', publisher })], NOW - 8900);
+    happenings.see([channelStatus({ publisher })], NOW - 4000);
+    const told = { channel: 'match', address: '10.0.0.1:5', source: 'h264 1280x720' };
+    happenings.add('publish', { ...told, atMs: NOW - 9000 }, NOW);
+    happenings.add('state', { channel: 'match', atMs: NOW - 4500, from: 'starting', to: 'live', why: 'whole' }, NOW);
+    expect(happenings.of('match').map(({ kind, atMs }) => [kind, atMs])).toEqual([
+      ['publish', NOW - 9000],
+      ['state', NOW - 4500],
+    ]);
+  });
+
+  test('while the service does not answer nobody knows the state', () => {
+    const happenings = new Happenings();
+    happenings.see([channelStatus({ publisher: undefined })], NOW - 9000);
+    happenings.lose(NOW - 8000);
+    happenings.lose(NOW - 7000);
+    happenings.see([channelStatus({ publisher: undefined })], NOW - 5000);
+    const bands = bandsOf(happenings.of('match'), { nowMs: NOW, knownFromMs: NOW - 10_000, state: 'live' });
+    expect(bands.map(({ state, fromMs }) => [state, NOW - fromMs])).toEqual([
+      ['live', 10_000],
+      ['no answer', 8000],
+      ['live', 5000],
+    ]);
+  });
+
+  test('everything is known from the start of the service, or from the oldest event of a full replay', () => {
+    const happenings = new Happenings();
+    const tell = (atMs: number) => happenings.add('fault', { channel: 'match', atMs, code: 'A', message: '' }, NOW);
+    tell(NOW - 90_000);
+    happenings.reset();
+    for (let count = 0; count < 255; count += 1) tell(NOW - 50_000 + count);
+    expect(happenings.knownFromMs(NOW - 80_000)).toBe(NOW - 80_000);
+    tell(NOW);
+    expect(happenings.knownFromMs(NOW - 80_000)).toBe(NOW - 50_000);
+  });
+
   test('of a channel that is no more is forgotten', () => {
     const happenings = new Happenings();
     happenings.see([channelStatus()], NOW);
