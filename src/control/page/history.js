@@ -85,10 +85,9 @@ export class FigureHistory {
     return over(this.#samples, [...names].sort(), (sample, name) => sample[by].get(name) ?? 0);
   }
 
-  /** Requests a second of all kinds. @returns {(number | undefined)[]} */
-  totals() {
-    const all = over(this.#samples, ['all'], ({ requests }) => requests.reduce((sum, one) => sum + one.perSecond, 0));
-    return all.series[0]?.values ?? [];
+  /** One figure of the whole service over time. @param {(figures: Figures) => number} read @returns {(number | undefined)[]} */
+  totals(read) {
+    return over(this.#samples, ['all'], read).series[0]?.values ?? [];
   }
 
   /** @param {string} channel @returns {SeriesOverTime} */

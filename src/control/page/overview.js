@@ -85,17 +85,30 @@ export function showOverview(statuses, nowMs, fetchPicture) {
   setText('overview-sum', airSummary(statuses));
 }
 
+/** @typedef {import('./history.js').Figures} Figures */
+
+const requestsOf = (/** @type {Figures} */ { requests }) => requests.reduce((sum, one) => sum + one.perSecond, 0);
+
 /** @param {FigureHistory} history */
 export function showTotals(history) {
   const { newest } = history;
   if (newest === undefined) return;
-  const requests = newest.requests.reduce((sum, one) => sum + one.perSecond, 0);
-  setFigure('total-requests', countText(requests), 'a second');
+  setFigure('total-requests', countText(requestsOf(newest)), 'a second');
   const [value = '', unit = ''] = bitrateText(newest.bytesPerSecond * 8).split(' ');
   setFigure('total-bytes', value, unit);
   setFigure('total-waiters', countText(newest.waiters), 'requests');
   setFigure('total-shed', countText(newest.shedPerSecond), 'a second');
   element('total-shed').classList.toggle('bad', newest.shedPerSecond > 0);
-  const line = sparkPath(history.totals().slice(-SPARK_SAMPLES), 5);
-  element('requests-line').querySelector('path')?.setAttribute('d', line);
+  const draw = (
+    /** @type {string} */ id,
+    /** @type {(figures: Figures) => number} */ read,
+    /** @type {number} */ floor,
+  ) =>
+    element(id)
+      .querySelector('path')
+      ?.setAttribute('d', sparkPath(history.totals(read).slice(-SPARK_SAMPLES), floor));
+  draw('requests-line', requestsOf, 5);
+  draw('bytes-line', ({ bytesPerSecond }) => bytesPerSecond, 100_000);
+  draw('waiters-line', ({ waiters }) => waiters, 5);
+  draw('shed-line', ({ shedPerSecond }) => shedPerSecond, 5);
 }
