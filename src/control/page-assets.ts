@@ -50,6 +50,7 @@ const PAGE_FILES = [
   'player.js',
   'route.js',
   'service-client.js',
+  'service-clock.js',
   'shortcuts.js',
   'sparkline.js',
   'theme.js',

@@ -74,6 +74,7 @@ export function showFacts(status, nowMs) {
 export function showUnreachable() {
   element('on-air').dataset['state'] = 'starting';
   setText('on-air', 'no answer');
+  setText('state', '');
 }
 
 /** @param {readonly string[]} ids @param {string} chosen */

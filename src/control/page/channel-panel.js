@@ -2,7 +2,7 @@
  * The view of one channel: facts, time line, charts, ladder and log, each brought up to date once a second or when it is asked for.
  * It asks only while its channel is open and the page can be seen. Invariant: an answer that belongs to another channel is dropped.
  */
-import { showFacts } from './channel-facts.js';
+import { showFacts, showUnreachable } from './channel-facts.js';
 import { Chart } from './chart-view.js';
 import { element } from './elements.js';
 import { forgetLog, showLog, startLog } from './encoder-log.js';
@@ -43,7 +43,7 @@ export class ChannelPanel {
     startLog();
     const parent = element('charts');
     const rate = (/** @type {number} */ value) => `${countText(value)}/s`;
-    const empty = 'No figures yet.';
+    const empty = 'No requests.';
     this.#charts = {
       kinds: new Chart(parent, { title: 'Requests by kind', shape: 'stack', text: rate, floor: 5, empty }),
       caches: new Chart(parent, { title: 'Requests by cache class', shape: 'stack', text: rate, floor: 5, empty }),
@@ -52,7 +52,8 @@ export class ChannelPanel {
         empty: 'No encoder runs.',
       }),
       latency: new Chart(parent, {
-        ...{ title: 'Latency', shape: 'lines', text: (value) => `${value.toFixed(1)} s`, floor: 5, empty },
+        ...{ title: 'Latency', shape: 'lines', text: (value) => `${value.toFixed(1)} s`, floor: 5 },
+        empty: 'Nothing plays.',
       }),
     };
     setInterval(() => void this.#readLog(), LOG_EVERY_MS);
@@ -101,9 +102,10 @@ export class ChannelPanel {
     if (answer) showLadder(answer);
   }
 
-  /** @param {ChannelStatus} status @param {number} nowMs @param {number} knownFromMs */
-  show(status, nowMs, knownFromMs) {
-    showFacts(status, nowMs);
+  /** @param {ChannelStatus} status @param {{ nowMs: number, knownFromMs: number, isKnown: boolean }} now isKnown: the service answers */
+  show(status, { nowMs, knownFromMs, isKnown }) {
+    if (isKnown) showFacts(status, nowMs);
+    else showUnreachable();
     const { state } = status;
     showTimeLine(this.#happenings.of(status.id), { nowMs, knownFromMs, state });
     if (nowMs - this.#sampledMs < 900 && nowMs >= this.#sampledMs) return;
@@ -115,7 +117,7 @@ export class ChannelPanel {
     this.#latencies.add({
       atMs: nowMs,
       player: latencyMs === undefined ? undefined : latencyMs / 1000,
-      newest: status.newestEndMs === undefined ? undefined : Math.max(0, nowMs - status.newestEndMs) / 1000,
+      newest: status.newestEndMs === undefined || !isKnown ? undefined : Math.max(0, nowMs - status.newestEndMs) / 1000,
     });
     this.#charts?.kinds.show(this.#figures.requests('kind'), nowMs);
     this.#charts?.caches.show(this.#figures.requests('cache'), nowMs);

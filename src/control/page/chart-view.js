@@ -29,7 +29,8 @@ import { HISTORY_MS } from './history.js';
  */
 
 const SVG = 'http://www.w3.org/2000/svg';
-const COLOURS = 8;
+/** In tokens.css. */
+const COLOURS = 10;
 
 /** @param {string} name @param {Record<string, string>} attributes */
 function shape(name, attributes) {

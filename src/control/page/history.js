@@ -79,9 +79,10 @@ export class FigureHistory {
     return this.#samples.at(-1);
   }
 
-  /** Requests a second by kind or cache class, those that were ever asked for, by name. @param {'kind' | 'cache'} by @returns {SeriesOverTime} */
+  /** Requests a second by kind or cache class, those that were asked for at all, by name. @param {'kind' | 'cache'} by @returns {SeriesOverTime} */
   requests(by) {
-    const names = new Set(this.#samples.flatMap((sample) => [...sample[by].keys()]));
+    const asked = this.#samples.flatMap((sample) => [...sample[by]].filter(([, perSecond]) => perSecond > 0));
+    const names = new Set(asked.map(([name]) => name));
     return over(this.#samples, [...names].sort(), (sample, name) => sample[by].get(name) ?? 0);
   }
 

@@ -81,8 +81,9 @@ export function openLiveFeed({ open, poll, onEvent, onMode, wait, random }) {
   async function pollFor(forMs) {
     for (let leftMs = forMs; leftMs > 0 && !isClosed; leftMs -= POLL_MS) {
       try {
-        onEvent('channels', await poll());
+        const channels = await poll();
         onMode('polling');
+        onEvent('channels', channels);
       } catch {
         onMode('silent');
       }

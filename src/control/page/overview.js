@@ -47,11 +47,18 @@ function factsOf({ publisher, encoder, newestEndMs, lastFaults }, nowMs) {
   };
 }
 
-/** @param {HTMLElement} card @param {ChannelStatus} status @param {number} nowMs */
-function updateCard(card, status, nowMs) {
+/**
+ * @typedef {object} Now
+ * @property {number} nowMs
+ * @property {boolean} isKnown the service answers
+ * @property {(id: string) => Promise<ImageBitmap | undefined>} fetchPicture
+ */
+
+/** @param {HTMLElement} card @param {ChannelStatus} status @param {Now} now */
+function updateCard(card, status, { nowMs, isKnown }) {
   const pill = part(card, '.pill');
-  pill.dataset['state'] = airStateOf(status);
-  write(pill, airStateOf(status));
+  pill.dataset['state'] = isKnown ? airStateOf(status) : 'starting';
+  write(pill, isKnown ? airStateOf(status) : 'no answer');
   write(part(card, '.card-state'), stateWords(status));
   for (const [name, text] of Object.entries(factsOf(status, nowMs))) {
     const target = part(card, `[data-fact=${name}]`);
@@ -63,17 +70,14 @@ function updateCard(card, status, nowMs) {
   part(card, '[data-fact=fault]').classList.toggle('bad', status.lastFaults.length > 0);
 }
 
-/**
- * @param {readonly ChannelStatus[]} statuses @param {number} nowMs
- * @param {(id: string) => Promise<ImageBitmap | undefined>} fetchPicture
- */
-export function showOverview(statuses, nowMs, fetchPicture) {
+/** @param {readonly ChannelStatus[]} statuses @param {Now} now */
+export function showOverview(statuses, now) {
   fill(
     element('cards'),
     statuses,
     ({ id }) => id,
-    (status) => buildCard(status, fetchPicture),
-    (card, status) => updateCard(card, status, nowMs),
+    (status) => buildCard(status, now.fetchPicture),
+    (card, status) => updateCard(card, status, now),
   );
   const ids = new Set(statuses.map(({ id }) => id));
   for (const [id, thumbnail] of thumbnails) {

@@ -5,7 +5,7 @@
 import { startActions } from './actions.js';
 import { addressesOf } from './addresses.js';
 import { showAddresses, startAddresses } from './addresses-card.js';
-import { showChannelChoice, showUnreachable } from './channel-facts.js';
+import { showChannelChoice } from './channel-facts.js';
 import { ChannelPanel } from './channel-panel.js';
 import { announce, button, element, setText } from './elements.js';
 import { toggleFollowing } from './encoder-log.js';
@@ -17,6 +17,7 @@ import { showOverview, showTotals } from './overview.js';
 import { playFrom, startPlayerControls, stopPlaying, toggleMute } from './player.js';
 import { hashOf, routeOf } from './route.js';
 import { Refusal, ServiceClient } from './service-client.js';
+import { ServiceClock } from './service-clock.js';
 import { startShortcuts } from './shortcuts.js';
 import { startTheme, toggleTheme } from './theme.js';
 import { startTimeLine } from './time-line-view.js';
@@ -34,6 +35,7 @@ const SERVICE_EVERY_MS = 5000;
 const client = new ServiceClient(askForToken);
 const figures = new FigureHistory();
 const happenings = new Happenings();
+const clock = new ServiceClock();
 const panel = new ChannelPanel(client, figures, happenings);
 const fetchPicture = (/** @type {string} */ id) => client.thumbnail(id);
 
@@ -43,15 +45,15 @@ let service;
 let readiness;
 /** undefined until the service has said it. @type {readonly ChannelStatus[] | undefined} */
 let statuses;
-/** Service UTC minus performance.now(). */
-let clockOffsetMs = 0;
+/** @type {import('./live-feed.js').FeedMode} */
+let mode = 'silent';
 /** Of the service that was asked first. */
 let firstStartedMs = Number.POSITIVE_INFINITY;
 let route = routeOf(location.hash);
 /** The view on the screen, so that a click does not build it twice. */
 let shown = '';
 
-const nowMs = () => performance.now() + clockOffsetMs;
+const nowMs = () => clock.at(performance.now());
 
 /** @param {'overview' | 'channel-view' | 'missing'} view */
 function showView(view) {
@@ -85,9 +87,10 @@ function showRoute() {
   document.title = route.view === 'channel' ? `${route.id} · Pitchside` : 'Pitchside';
   if (view === 'missing' && route.view === 'channel') setText('missing-text', `No channel is called ${route.id}.`);
   if (view === 'channel-view' && route.view === 'channel') openChannel(route.id);
-  // Who went somewhere begins there; who just came begins at the top.
-  if (!isFirst) element(view).focus({ preventScroll: true });
-  if (!isFirst) scrollTo(0, 0);
+  // Who went somewhere begins there; who just came begins at the top, and who chose another channel stays in the choice.
+  if (isFirst || element(view).contains(document.activeElement)) return;
+  element(view).focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 function showNow() {
@@ -95,30 +98,39 @@ function showNow() {
   if (statuses === undefined) return;
   showRoute();
   if (route.view === 'overview') {
-    showOverview(statuses, nowMs(), fetchPicture);
+    showOverview(statuses, { nowMs: nowMs(), isKnown: mode !== 'silent', fetchPicture });
     showTotals(figures);
     return;
   }
   const { id } = route;
   const status = statuses.find((one) => one.id === id);
-  if (status) panel.show(status, nowMs(), happenings.knownFromMs(firstStartedMs));
+  const knownFromMs = happenings.knownFromMs(firstStartedMs);
+  if (status) panel.show(status, { nowMs: nowMs(), knownFromMs, isKnown: mode !== 'silent' });
+}
+
+/** Said aloud: another state, whether an event or a poll told of it. @param {readonly ChannelStatus[]} next */
+function tellStates(next) {
+  for (const { id, state } of next) {
+    const before = statuses?.find((one) => one.id === id)?.state;
+    if (before !== undefined && before !== state) announce(`${id} is ${state}`);
+  }
 }
 
 /** @param {Channels} data */
 function onChannels(data) {
-  clockOffsetMs = data.nowMs - performance.now();
+  clock.hear(data.nowMs, performance.now());
   happenings.see(data.channels, data.nowMs);
+  tellStates(data.channels);
   statuses = data.channels;
   showBanner(undefined);
   showNow();
 }
 
-/** Said aloud: states and faults, nothing that comes every second. @param {string} type @param {Happening} data */
-function tell(type, data) {
+/** @param {string} type @param {Happening} data */
+function onHappening(type, data) {
+  happenings.add(type, data, nowMs());
   // What the stream tells of before the page was there is no news.
-  if (nowMs() - data.atMs > 10_000) return;
-  if (type === 'state') announce(`${data.channel} is ${data.to}`);
-  if (type === 'fault') announce(`${data.channel}: ${data.message}`);
+  if (type === 'fault' && nowMs() - data.atMs < 10_000) announce(`${data.channel}: ${data.message}`);
 }
 
 /** @param {string} type @param {unknown} data */
@@ -126,19 +138,17 @@ function onEvent(type, data) {
   if (type === 'channels') onChannels(/** @type {Channels} */ (data));
   else if (type === 'figures') figures.add(/** @type {Figures} */ (data));
   else if (type === 'reset') happenings.reset();
-  else {
-    happenings.add(type, /** @type {Happening} */ (data), nowMs());
-    tell(type, /** @type {Happening} */ (data));
-  }
+  else onHappening(type, /** @type {Happening} */ (data));
 }
 
-/** @param {import('./live-feed.js').FeedMode} mode */
-function onMode(mode) {
+/** @param {import('./live-feed.js').FeedMode} next */
+function onMode(next) {
+  mode = next;
   showFeed(mode);
   if (mode !== 'silent') return;
-  showUnreachable();
   happenings.lose(nowMs());
   readiness = undefined;
+  showNow();
 }
 
 async function readService() {
@@ -147,6 +157,7 @@ async function readService() {
       client.ask('api/v1/service').then((answer) => /** @type {Service} */ (answer)),
       client.readiness(),
     ]);
+    clock.hear(service.nowMs, performance.now());
     firstStartedMs = Math.min(firstStartedMs, service.startedMs ?? service.nowMs);
     showNow();
   } catch {

@@ -15,6 +15,7 @@ import { ageText, bitrateText, countText, durationText, speedText } from '../../
 import { Happenings } from '../../../src/control/page/happenings.js';
 import { FigureHistory, HISTORY_MS, LatencyHistory } from '../../../src/control/page/history.js';
 import { hashOf, routeOf } from '../../../src/control/page/route.js';
+import { ServiceClock } from '../../../src/control/page/service-clock.js';
 import { bandsOf, marksOf, sharesOf, TIME_LINE_MS, withEntries } from '../../../src/control/page/time-line.js';
 import { airStateOf, airSummary, stateWords } from '../../../src/control/page/words.js';
 import { channelStatus } from '../../fakes/control-directory.ts';
@@ -344,6 +345,12 @@ describe('the history of figures', () => {
     expect(history.totals(totalOf)).toEqual([6]);
   });
 
+  test('leaves out what was never asked for', () => {
+    const history = new FigureHistory();
+    history.add(figuresAt(NOW, 0));
+    expect(history.requests('kind').series.map(({ name }) => name)).toEqual(['hls-media', 'part']);
+  });
+
   test('has one value for each time, none where an encoder is not, and a hole where seconds are missing', () => {
     const history = new FigureHistory();
     history.add(figuresAt(NOW, 1, 1.01));
@@ -377,4 +384,15 @@ describe('the history of figures', () => {
     history.forget();
     expect(history.series().timesMs).toEqual([]);
   });
+});
+
+test('the clock of the service is the message that was under way for the shortest time, and follows a step', () => {
+  const clock = new ServiceClock();
+  expect(clock.at(5)).toBe(5);
+  clock.hear(NOW - 300, 1000);
+  clock.hear(NOW - 20 + 1000, 2000);
+  clock.hear(NOW - 500 + 2000, 3000);
+  expect(clock.at(3000)).toBe(NOW - 20 + 2000);
+  for (let count = 0; count < 20; count += 1) clock.hear(NOW - 60_000, 4000);
+  expect(clock.at(4000)).toBe(NOW - 60_000);
 });
