@@ -1,11 +1,12 @@
 /** A channel's view in Chromium, against a stand-in for the origin and a service without events: shows state, plays by both engines, fits a phone. */
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NoticeBoard } from '../../src/channel/notices.ts';
 import { type ControlServer, openControl } from '../../src/control/server.ts';
 import type { Advice } from '../../src/ingest/advice-model.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
-import { channelStatus, controlDirectory } from '../fakes/control-directory.ts';
+import { channelStatus, controlDirectory, idleOperator, pageInfo } from '../fakes/control-directory.ts';
 import { type ControlOrigin, openControlOrigin } from '../fakes/control-origin.ts';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 
@@ -30,7 +31,6 @@ let browser: Browser;
 
 beforeAll(async () => {
   origin = await openControlOrigin();
-  const pageInfo = { httpPort: origin.port, rtmpPort: 1935, streamKey: (id: string) => `${id}?key=S3CRET` };
   control = await openControl({
     host: '127.0.0.1',
     port: 0,
@@ -38,7 +38,9 @@ beforeAll(async () => {
     metrics: openMetrics(),
     log: keptLog(),
     clock,
-    pageInfo,
+    notices: new NoticeBoard(keptLog()),
+    operator: idleOperator(),
+    pageInfo: pageInfo(origin.port),
   });
   browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 });

@@ -1,10 +1,11 @@
 /** The control port over real sockets. */
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NoticeBoard } from '../../src/channel/notices.ts';
 import { type ControlServer, openControl } from '../../src/control/server.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
-import { channelStatus, controlDirectory } from '../fakes/control-directory.ts';
+import { channelStatus, controlDirectory, idleOperator, pageInfo } from '../fakes/control-directory.ts';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 
 const clock = systemClock();
@@ -20,7 +21,9 @@ const options = (port: number) => ({
   metrics: openMetrics(),
   log,
   clock,
-  pageInfo: { httpPort: 8080, rtmpPort: 1935, streamKey: (id: string) => `${id}?key=S3CRET` },
+  notices: new NoticeBoard(log),
+  operator: idleOperator(),
+  pageInfo: pageInfo(8080),
 });
 
 beforeAll(async () => {
