@@ -27,7 +27,7 @@ export function showHealth(service, readiness, nowMs) {
   pill.dataset['state'] = state;
   setText('ready', word);
   pill.title = why;
-  setText('uptime', service?.startedMs === undefined ? UNKNOWN : durationText(nowMs - service.startedMs));
+  setText('uptime', service === undefined ? UNKNOWN : durationText(nowMs - service.startedMs));
   setText('version', service?.version ?? UNKNOWN);
   const isDraining = service?.isDraining ?? false;
   button('drain').dataset['action'] = isDraining ? 'undrain' : 'drain';

@@ -3,18 +3,7 @@
  * It never keeps more than five minutes or 400 samples. Invariant: every series has one value for each time.
  */
 
-/** @typedef {{ kind: string, cache: string, perSecond: number }} RequestRate */
-/** @typedef {{ id: string, encoderSpeed?: number, encoderFps?: number, inputBitrateBps?: number }} ChannelFigures */
-/**
- * One second of the service, the `figures` event.
- * @typedef {object} Figures
- * @property {number} nowMs
- * @property {readonly RequestRate[]} requests
- * @property {number} bytesPerSecond
- * @property {number} waiters
- * @property {number} shedPerSecond
- * @property {readonly ChannelFigures[]} channels
- */
+/** One second of the service, the `figures` event. @typedef {import('../api-model.ts').Figures} Figures */
 /** @typedef {{ name: string, values: (number | undefined)[] }} Series */
 /** @typedef {{ timesMs: number[], series: Series[] }} SeriesOverTime */
 
@@ -57,7 +46,7 @@ function over(samples, names, read) {
   return { timesMs, series };
 }
 
-/** @param {readonly RequestRate[]} requests @param {'kind' | 'cache'} by */
+/** @param {Figures['requests']} requests @param {'kind' | 'cache'} by */
 function sumBy(requests, by) {
   /** @type {Map<string, number>} */
   const sums = new Map();

@@ -158,7 +158,7 @@ async function readService() {
       client.readiness(),
     ]);
     clock.hear(service.nowMs, performance.now());
-    firstStartedMs = Math.min(firstStartedMs, service.startedMs ?? service.nowMs);
+    firstStartedMs = Math.min(firstStartedMs, service.startedMs);
     showNow();
   } catch {
     readiness = undefined;

@@ -5,17 +5,7 @@
  */
 
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
-/**
- * @typedef {object} Service
- * @property {number} httpPort
- * @property {number} rtmpPort
- * @property {boolean} streamKeysShown
- * @property {number} nowMs
- * @property {string} [version]
- * @property {number} [startedMs]
- * @property {boolean} [isDraining]
- * @property {boolean} [tokenNeeded]
- */
+/** @typedef {import('../api-model.ts').ServiceAnswer} Service */
 /** @typedef {{ ready: boolean, channels: { id: string, fresh: boolean, why?: string }[], why?: string }} Readiness */
 /** @typedef {{ nowMs: number, channels: ChannelStatus[] }} Channels */
 
