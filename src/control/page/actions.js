@@ -19,7 +19,7 @@ const channelPath = (/** @type {string} */ what) => (/** @type {string} */ chann
   `api/v1/channels/${encodeURIComponent(channel)}/${what}`;
 
 /** @param {string} channel @param {Answer} answer */
-export function ladderResult(channel, { applies, problems = [] }) {
+function ladderResult(channel, { applies, problems = [] }) {
   if (problems.length > 0) return { isGood: false, text: `The ladder was not taken: ${problems.join('; ')}` };
   const when = applies === 'now' ? 'runs now' : 'is taken with the next publish';
   return { isGood: true, text: `The ladder of ${channel} was read and ${when}.` };

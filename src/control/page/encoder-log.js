@@ -4,6 +4,7 @@
  */
 import { button, element, make } from './elements.js';
 import { clockText } from './formats.js';
+import { gravityOf } from './words.js';
 
 /** @typedef {{ atMs: number, text: string }} LogLine */
 
@@ -23,12 +24,6 @@ function setFollowing(following) {
 
 export function toggleFollowing() {
   setFollowing(!isFollowing);
-}
-
-/** What a word in a line says of it, for its colour. @param {string} text */
-export function gravityOf(text) {
-  if (/\b(error|failed|invalid|cannot|fatal)\b/i.test(text)) return 'error';
-  return /\b(warning|deprecated|discarding|overrun|missing)\b/i.test(text) ? 'warning' : 'plain';
 }
 
 /** @param {readonly LogLine[]} log oldest first */

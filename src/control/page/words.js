@@ -59,3 +59,9 @@ export function airSummary(statuses) {
   for (const status of statuses) counts.set(airStateOf(status), (counts.get(airStateOf(status)) ?? 0) + 1);
   return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }
+
+/** How grave a line of the encoder's log is, by its words. @param {string} text */
+export function gravityOf(text) {
+  if (/\b(error|failed|invalid|cannot|fatal)\b/i.test(text)) return 'error';
+  return /\b(warning|deprecated|discarding|overrun|missing)\b/i.test(text) ? 'warning' : 'plain';
+}

@@ -13,11 +13,13 @@ import {
 } from '../../../src/control/page/chart-scale.js';
 import { ageText, bitrateText, countText, durationText, speedText } from '../../../src/control/page/formats.js';
 import { Happenings } from '../../../src/control/page/happenings.js';
+import { healthOf } from '../../../src/control/page/header.js';
 import { FigureHistory, HISTORY_MS, LatencyHistory } from '../../../src/control/page/history.js';
+import { rowOf } from '../../../src/control/page/ladder-table.js';
 import { hashOf, routeOf } from '../../../src/control/page/route.js';
 import { ServiceClock } from '../../../src/control/page/service-clock.js';
 import { bandsOf, marksOf, sharesOf, TIME_LINE_MS, withEntries } from '../../../src/control/page/time-line.js';
-import { airStateOf, airSummary, stateWords } from '../../../src/control/page/words.js';
+import { airStateOf, airSummary, gravityOf, stateWords } from '../../../src/control/page/words.js';
 import { channelStatus } from '../../fakes/control-directory.ts';
 
 describe('an address', () => {
@@ -395,4 +397,51 @@ test('the clock of the service is the message that was under way for the shortes
   expect(clock.at(3000)).toBe(NOW - 20 + 2000);
   for (let count = 0; count < 20; count += 1) clock.hear(NOW - 60_000, 4000);
   expect(clock.at(4000)).toBe(NOW - 60_000);
+});
+
+describe('the rows of the ladder', () => {
+  const rung = { id: '720p', kind: 'video' as const, codec: 'avc1.64001f', width: 1280, height: 720 };
+  const running = { ...rung, frameRate: '30', bitrateBps: 2_800_000, isCopy: false, isDropped: false };
+
+  test('have size, rate, bitrate and how it is encoded', () => {
+    const { cells } = rowOf({ ...running, profile: 'high', preset: 'veryfast' });
+    expect(cells).toEqual(['720p', '1280×720', '30 fps', '2.8 Mbps', 'avc1.64001f · high · veryfast', 'runs']);
+  });
+
+  test('say why one is left out, and which is the publisher’s own', () => {
+    expect(rowOf({ ...running, isDropped: true, why: 'the machine is too slow' })).toMatchObject({
+      isDropped: true,
+      why: 'the machine is too slow',
+    });
+    expect(rowOf({ ...running, isCopy: true }).cells.at(-1)).toBe('copied');
+    const sound = { id: 'a128', kind: 'audio' as const, codec: 'mp4a.40.2', bitrateBps: 128_000 };
+    expect(rowOf({ ...sound, isCopy: false, isDropped: false }).cells.slice(1, 3)).toEqual(['sound', '–']);
+  });
+});
+
+describe('the health of the service', () => {
+  const service = {
+    ...{ httpPort: 1, rtmpPort: 2, streamKeysShown: true, nowMs: NOW, version: '0.1.0', startedMs: NOW },
+    ...{ isDraining: false, tokenNeeded: false },
+  };
+  const channels = [{ id: 'match', fresh: false, why: 'the newest Segment ended 9000 ms ago' }];
+
+  test('is ready, not ready and why, draining, or not known', () => {
+    expect(healthOf(service, { ready: true, channels: [] }).word).toBe('ready');
+    expect(healthOf(service, { ready: false, channels })).toEqual({
+      state: 'stale',
+      word: 'not ready',
+      why: 'match: the newest Segment ended 9000 ms ago',
+    });
+    expect(healthOf({ ...service, isDraining: true }, { ready: false, channels: [] }).word).toBe('draining');
+    expect(healthOf(service, undefined).word).toBe('connecting');
+  });
+});
+
+test.each([
+  ['[libx264] Error while encoding', 'error'],
+  ['[flv] Packet mismatch; discarding', 'warning'],
+  ['frame= 300 fps= 30 errors=0', 'plain'],
+])('the log line %s is %s', (text, gravity) => {
+  expect(gravityOf(text)).toBe(gravity);
 });
