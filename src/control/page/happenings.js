@@ -24,6 +24,8 @@ import { sourceWords } from './words.js';
 
 /** What the status and an event tell of at nearly the same time is the same. */
 const SAME_MS = 5000;
+/** Faults repeat, so only what is from one moment is one. */
+const SAME_FAULT_MS = 100;
 /** The service keeps so many events. */
 const KEPT_EVENTS = 256;
 /** What the bands say of the time when nobody knew. */
@@ -47,18 +49,19 @@ export function entryOf(type, data) {
 
 /** An event tells better what was only seen in a status. @param {Entry} entry @param {Entry} seen */
 function isTold(entry, seen) {
-  if (Math.abs(entry.atMs - seen.atMs) > SAME_MS) return false;
-  if (entry.kind === 'state' && seen.kind === 'state') return seen.why === undefined && entry.to === seen.to;
-  return entry.kind === 'publish' && seen.kind === 'publish';
+  const apartMs = Math.abs(entry.atMs - seen.atMs);
+  if (entry.kind === 'state' && seen.kind === 'state')
+    return seen.why === undefined && entry.to === seen.to && apartMs < SAME_MS;
+  if (entry.kind === 'fault' && seen.kind === 'fault') return entry.code === seen.code && apartMs < SAME_FAULT_MS;
+  return entry.kind === 'publish' && seen.kind === 'publish' && apartMs < SAME_MS;
 }
 
-/** @param {ChannelStatus} status @param {readonly Entry[]} known @returns {Entry[]} */
+/** @param {ChannelStatus} status @param {readonly Entry[]} known @returns {Entry[]} those that are not known */
 function entriesOf({ id, publisher, lastFaults }, known) {
   /** @type {Entry[]} */
   const entries = lastFaults.map((one) => ({ kind: 'fault', atMs: one.atMs, code: one.code, text: faultText(one) }));
   const publish = publisher && entryOf('publish', { channel: id, atMs: publisher.sinceMs, ...publisher });
-  if (publish && !known.some((entry) => isTold(entry, publish))) entries.push(publish);
-  return entries;
+  return [...entries, ...(publish ? [publish] : [])].filter((entry) => !known.some((one) => isTold(entry, one)));
 }
 
 export class Happenings {

@@ -170,7 +170,10 @@ describe('what happened', () => {
     );
     happenings.add('fault', { channel: 'match', ...one }, NOW);
     const publisher = { address: '10.0.0.1:5', sinceMs: NOW - 8990, source: 'h264 1280x720' };
-    happenings.see([channelStatus({ publisher, lastFaults: [one] })], NOW);
+    // Each reads the clock for itself.
+    const again = { ...one, atMs: one.atMs - 1 };
+    happenings.see([channelStatus({ publisher, lastFaults: [again] })], NOW);
+    happenings.add('fault', { channel: 'match', ...again, atMs: one.atMs + 2 }, NOW);
     expect(happenings.of('match').map(({ kind }) => kind)).toEqual(['publish', 'fault']);
     expect(happenings.of('match')[1]).toMatchObject({ text: 'ENCODER_EXITED · died · Look.' });
   });
