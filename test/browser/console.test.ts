@@ -36,6 +36,7 @@ async function openPage(path: string, width = 1280, colorScheme: 'dark' | 'light
 }
 
 const text = (selector: string) => page.textContent(selector);
+const soon = (probe: () => unknown) => expect.poll(probe, { timeout: 15_000 });
 const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent || '');
 const state = () => service.directory.get('match')?.status().state;
 
@@ -57,12 +58,12 @@ afterAll(async () => {
 
 test('the overview has a live channel with a picture of what is on air', async () => {
   await openPage('');
-  await expect.poll(() => text('#cards .pill'), { timeout: 10_000 }).toBe('live');
+  await soon(() => text('#cards .pill')).toBe('live');
   expect(await text('#cards [data-fact=publisher]')).toMatch(/^127\.0\.0\.1:\d+ · H\.264 640×360 30 fps/);
-  await expect.poll(() => text('#cards [data-fact=encoder]'), { timeout: 10_000 }).toMatch(/^\d\.\d\d× · \d+ fps$/);
+  await soon(() => text('#cards [data-fact=encoder]')).toMatch(/^\d\.\d\d× · \d+ fps$/);
   expect(await text('#cards [data-fact=age]')).toMatch(/ s old$/);
-  await expect.poll(() => text('#feed')).toBe('live');
-  await page.waitForSelector('#cards canvas[data-picture=there]', { timeout: 15_000 });
+  await soon(() => text('#feed')).toBe('live');
+  await page.waitForSelector('#cards canvas[data-picture=there]');
   // testsrc2 is full of colours; an empty canvas has one.
   const colours = await page.evaluate(() => {
     const canvas = document.querySelector('canvas') as HTMLCanvasElement;
@@ -72,7 +73,7 @@ test('the overview has a live channel with a picture of what is on air', async (
   });
   expect(colours.width).toBeGreaterThanOrEqual(300);
   expect(colours.count).toBeGreaterThan(500);
-  await expect.poll(() => text('#total-requests')).toMatch(/^\d+(\.\d)? a second$/);
+  await soon(() => text('#total-requests')).toMatch(/^\d+(\.\d)? a second$/);
 });
 
 test('a keyboard is enough: skip link, cards, a channel, shortcuts, and back', async () => {
@@ -83,7 +84,7 @@ test('a keyboard is enough: skip link, cards, a channel, shortcuts, and back', a
   await page.keyboard.press('Tab');
   expect(await focused()).toBe('match');
   await page.keyboard.press('Enter');
-  await expect.poll(focused).toBe('channel-view');
+  await soon(focused).toBe('channel-view');
   expect(page.url()).toMatch(/#\/match$/);
   await page.keyboard.press('?');
   expect(await page.isVisible('#help-dialog')).toBe(true);
@@ -91,9 +92,9 @@ test('a keyboard is enough: skip link, cards, a channel, shortcuts, and back', a
   await page.keyboard.press('Escape');
   expect(await page.isVisible('#help-dialog')).toBe(false);
   await page.keyboard.press('o');
-  await expect.poll(() => page.isVisible('#overview')).toBe(true);
+  await soon(() => page.isVisible('#overview')).toBe(true);
   await page.keyboard.press('n');
-  await expect.poll(() => page.isVisible('#channel-view')).toBe(true);
+  await soon(() => page.isVisible('#channel-view')).toBe(true);
   await page.keyboard.press('t');
   expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('light');
   await page.keyboard.press('t');
@@ -101,10 +102,10 @@ test('a keyboard is enough: skip link, cards, a channel, shortcuts, and back', a
 
 test('a channel plays, with its ladder, its log and charts that have data', async () => {
   const position = () => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
-  await expect.poll(position, { timeout: 20_000 }).toBeGreaterThan(0.2);
+  await soon(position).toBeGreaterThan(0.2);
   const before = await position();
-  await expect.poll(position, { timeout: 10_000 }).toBeGreaterThan(before + 1);
-  await expect.poll(() => text('#latency')).toMatch(/^\d+\.\d s$/);
+  await soon(position).toBeGreaterThan(before + 1);
+  await soon(() => text('#latency')).toMatch(/^\d+\.\d s$/);
   expect(await text('#ladder-rows tr:first-child')).toMatch(/640×360.*Mbps|640×360.*kbps/);
   expect(await text('#encoder-arguments')).toContain('libx264');
   const points = (title: string) =>
@@ -119,7 +120,7 @@ test('a channel plays, with its ladder, its log and charts that have data', asyn
       );
     }, title);
   for (const title of ['Requests by kind', 'Requests by cache class', 'Encoder speed', 'Latency'])
-    await expect.poll(() => points(title), { timeout: 8000 }).toBeGreaterThan(3);
+    await soon(() => points(title)).toBeGreaterThan(3);
   expect(await text('#charts .legend')).toContain('segment');
   expect(await text('#time-line-legend')).toContain('live');
 });
@@ -142,21 +143,21 @@ test('a wish asks once: Escape takes it back, Enter makes it, the focus returns,
   const before = runs();
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
-  await expect.poll(() => text('#toasts')).toBe('The encoder of match was restarted.');
+  await soon(() => text('#toasts')).toBe('The encoder of match was restarted.');
   expect(asked).toEqual(['/api/v1/channels/match/restart-encoder']);
   await waitFor('another run', () => runs() > before, 10_000);
 
   await page.click('#reload-ladder');
   await page.click('#confirm-go');
-  await expect.poll(() => text('#toasts')).toContain('The ladder of match was read');
+  await soon(() => text('#toasts')).toContain('The ladder of match was read');
 
   await page.click('#drain');
   await page.click('#confirm-go');
-  await expect.poll(() => text('#ready')).toBe('draining');
+  await soon(() => text('#ready')).toBe('draining');
   expect((await fetch(`http://127.0.0.1:${service.ports.control}/readyz`)).status).toBe(503);
   await page.click('#drain');
   await page.click('#confirm-go');
-  await expect.poll(() => text('#drain')).toBe('Drain');
+  await soon(() => text('#drain')).toBe('Drain');
   expect((await fetch(`http://127.0.0.1:${service.ports.control}/readyz`)).status).toBe(200);
 });
 
@@ -166,9 +167,9 @@ test('a publisher that is stopped is on the time line, within reach of the keybo
   await page.focus('#stop-publisher');
   await page.keyboard.press('s');
   await page.keyboard.press('Enter');
-  await expect.poll(() => text('#toasts')).toContain('The publisher of match was stopped.');
-  await expect.poll(isSaid, { timeout: 5000 }).toBe(1);
-  await expect.poll(() => page.locator('#bands [data-state=slate]').count(), { timeout: 10_000 }).toBeGreaterThan(0);
+  await soon(() => text('#toasts')).toContain('The publisher of match was stopped.');
+  await soon(isSaid).toBe(1);
+  await soon(() => page.locator('#bands [data-state=slate]').count()).toBeGreaterThan(0);
   await page.focus('#marks [tabindex="0"]');
   await page.keyboard.press('End');
   const last = await text('#time-line-text');
@@ -178,7 +179,7 @@ test('a publisher that is stopped is on the time line, within reach of the keybo
   await waitFor('slate', () => state() === 'slate');
   await page.click('#stop-publisher');
   await page.click('#confirm-go');
-  await expect.poll(() => text('#confirm-result')).not.toBe('');
+  await soon(() => text('#confirm-result')).not.toBe('');
   expect(await page.isVisible('#confirm-dialog')).toBe(true);
   await page.keyboard.press('Escape');
 });
@@ -187,15 +188,15 @@ test('from elsewhere it asks for the token, refuses a wrong one, and is told by 
   await context.close();
   // As a proxy would: what comes from elsewhere is no request of this machine.
   await openPage('', 360, 'light', { 'X-Forwarded-For': '192.0.2.7' });
-  await expect.poll(() => page.isVisible('#token-dialog')).toBe(true);
+  await soon(() => page.isVisible('#token-dialog')).toBe(true);
   await page.keyboard.type('not-the-token-at-all');
   await page.keyboard.press('Enter');
-  await expect.poll(() => text('#token-wrong')).toBe('The service refused this token.');
+  await soon(() => text('#token-wrong')).toBe('The service refused this token.');
   await page.keyboard.type(TOKEN);
   await page.keyboard.press('Enter');
-  await expect.poll(() => text('#cards .pill')).toMatch(/slate|live/);
+  await soon(() => text('#cards .pill')).toMatch(/slate|live/);
   expect(await page.isVisible('#token-dialog')).toBe(false);
-  await expect.poll(() => text('#feed')).toBe('live');
+  await soon(() => text('#feed')).toBe('live');
   expect(await page.evaluate(() => Object.values(sessionStorage))).toEqual([TOKEN]);
   expect(page.url()).not.toContain(TOKEN);
 });
@@ -206,7 +207,7 @@ test('360 px are enough for each view, and dark and light are two', async () => 
     await page.emulateMedia({ colorScheme });
     for (const hash of ['#/', '#/match']) {
       await page.goto(`http://127.0.0.1:${service.ports.control}/${hash}`);
-      await expect.poll(() => page.isVisible(hash === '#/' ? '#cards .pill' : '#facts dd')).toBe(true);
+      await soon(() => page.isVisible(hash === '#/' ? '#cards .pill' : '#facts dd')).toBe(true);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
     }
     grounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
