@@ -11,6 +11,8 @@ export const HISTORY_MS = 5 * 60_000;
 const MOST_SAMPLES = 400;
 /** A second that is missing is no hole yet. */
 const HOLE_MS = 3500;
+/** Players ask once a Segment or part: one second alone says more of their phase than of their number. */
+const MEAN_MS = 5000;
 
 /** @template {{ atMs: number }} T @param {T[]} samples oldest first @param {T} sample */
 function keep(samples, sample) {
@@ -46,6 +48,27 @@ function over(samples, names, read) {
   return { timesMs, series };
 }
 
+/**
+ * A figure as the mean of the last seconds, for each sample.
+ * @template {{ atMs: number }} T
+ * @param {readonly T[]} samples @param {(sample: T) => number} read @returns {Map<T, number>}
+ */
+function means(samples, read) {
+  /** @type {Map<T, number>} */
+  const found = new Map();
+  let [first, sum] = [0, 0];
+  samples.forEach((sample, index) => {
+    sum += read(sample);
+    for (let oldest = samples[first]; oldest && oldest.atMs <= sample.atMs - MEAN_MS; oldest = samples[first]) {
+      sum -= read(oldest);
+      first += 1;
+    }
+    // Sums of what comes and goes are not exact; nobody was asked less than never.
+    found.set(sample, Math.max(0, sum / (index - first + 1)));
+  });
+  return found;
+}
+
 /** @param {Figures['requests']} requests @param {'kind' | 'cache'} by */
 function sumBy(requests, by) {
   /** @type {Map<string, number>} */
@@ -64,20 +87,22 @@ export class FigureHistory {
     keep(this.#samples, { ...figures, atMs, kind: sumBy(requests, 'kind'), cache: sumBy(requests, 'cache') });
   }
 
-  get newest() {
-    return this.#samples.at(-1);
+  get isEmpty() {
+    return this.#samples.length === 0;
   }
 
-  /** Requests a second by kind or cache class, those that were asked for at all, by name. @param {'kind' | 'cache'} by @returns {SeriesOverTime} */
+  /** Requests a second by kind or cache class (means of 5 s), those that were asked for at all, by name. @param {'kind' | 'cache'} by @returns {SeriesOverTime} */
   requests(by) {
     const asked = this.#samples.flatMap((sample) => [...sample[by]].filter(([, perSecond]) => perSecond > 0));
-    const names = new Set(asked.map(([name]) => name));
-    return over(this.#samples, [...names].sort(), (sample, name) => sample[by].get(name) ?? 0);
+    const names = [...new Set(asked.map(([name]) => name))].sort();
+    const of = new Map(names.map((name) => [name, means(this.#samples, (sample) => sample[by].get(name) ?? 0)]));
+    return over(this.#samples, names, (sample, name) => of.get(name)?.get(sample));
   }
 
-  /** One figure of the whole service over time. @param {(figures: Figures) => number} read @returns {(number | undefined)[]} */
+  /** One figure of the whole service over time (means of 5 s). @param {(figures: Figures) => number} read @returns {(number | undefined)[]} */
   totals(read) {
-    return over(this.#samples, ['all'], read).series[0]?.values ?? [];
+    const of = means(this.#samples, read);
+    return over(this.#samples, ['all'], (sample) => of.get(sample)).series[0]?.values ?? [];
   }
 
   /** @param {string} channel @returns {SeriesOverTime} */

@@ -7,6 +7,7 @@ import { ageText, bitrateText, clockText, countText, speedText, UNKNOWN } from '
 import { hashOf } from './route.js';
 import { SPARK_SAMPLES, sparkPath } from './sparkline.js';
 import { watchThumbnail } from './thumbnail.js';
+import { TIME_LINE_MS } from './time-line.js';
 import { airStateOf, airSummary, sourceWords, stateWords } from './words.js';
 
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
@@ -67,7 +68,8 @@ function updateCard(card, status, { nowMs, isKnown }) {
   }
   part(card, '[data-fact=encoder]').classList.toggle('bad', (status.encoder?.speed ?? 1) < 0.97);
   part(card, '[data-fact=age]').classList.toggle('bad', !status.fresh && status.onAir !== 'starting');
-  part(card, '[data-fact=fault]').classList.toggle('bad', status.lastFaults.length > 0);
+  const faultMs = status.lastFaults.at(-1)?.atMs ?? 0;
+  part(card, '[data-fact=fault]').classList.toggle('bad', nowMs - faultMs < TIME_LINE_MS);
 }
 
 /** @param {readonly ChannelStatus[]} statuses @param {Now} now */
@@ -95,24 +97,21 @@ const requestsOf = (/** @type {Figures} */ { requests }) => requests.reduce((sum
 
 /** @param {FigureHistory} history */
 export function showTotals(history) {
-  const { newest } = history;
-  if (newest === undefined) return;
-  setFigure('total-requests', countText(requestsOf(newest)), 'a second');
-  const [value = '', unit = ''] = bitrateText(newest.bytesPerSecond * 8).split(' ');
-  setFigure('total-bytes', value, unit);
-  setFigure('total-waiters', countText(newest.waiters), 'requests');
-  setFigure('total-shed', countText(newest.shedPerSecond), 'a second');
-  element('total-shed').classList.toggle('bad', newest.shedPerSecond > 0);
   const draw = (
-    /** @type {string} */ id,
+    /** @type {string} */ name,
     /** @type {(figures: Figures) => number} */ read,
     /** @type {number} */ floor,
-  ) =>
-    element(id)
-      .querySelector('path')
-      ?.setAttribute('d', sparkPath(history.totals(read).slice(-SPARK_SAMPLES), floor));
-  draw('requests-line', requestsOf, 5);
-  draw('bytes-line', ({ bytesPerSecond }) => bytesPerSecond, 100_000);
-  draw('waiters-line', ({ waiters }) => waiters, 5);
-  draw('shed-line', ({ shedPerSecond }) => shedPerSecond, 5);
+  ) => {
+    const values = history.totals(read).slice(-SPARK_SAMPLES);
+    element(`${name}-line`).querySelector('path')?.setAttribute('d', sparkPath(values, floor));
+    return values.at(-1) ?? 0;
+  };
+  if (history.isEmpty) return;
+  setFigure('total-requests', countText(draw('requests', requestsOf, 5)), 'a second');
+  const [value = '', unit = ''] = bitrateText(draw('bytes', (one) => one.bytesPerSecond, 12_500) * 8).split(' ');
+  setFigure('total-bytes', value, unit);
+  setFigure('total-waiters', countText(draw('waiters', (one) => one.waiters, 5)), 'requests');
+  const shed = draw('shed', (one) => one.shedPerSecond, 5);
+  setFigure('total-shed', countText(shed), 'a second');
+  element('total-shed').classList.toggle('bad', shed > 0);
 }

@@ -350,6 +350,15 @@ describe('the history of figures', () => {
     expect(history.totals(totalOf)).toEqual([6]);
   });
 
+  test('is calm: each figure is the mean of the last 5 s', () => {
+    const history = new FigureHistory();
+    for (let second = 0; second < 10; second += 1)
+      history.add(figuresAt(NOW + second * 1000, second % 2 === 0 ? 10 : 0));
+    const [, , segment] = history.requests('kind').series;
+    expect(segment?.values).toEqual([10, 5, 20 / 3, 5, 6, 4, 6, 4, 6, 4]);
+    expect(history.totals(totalOf).at(-1)).toBeCloseTo(9);
+  });
+
   test('leaves out what was never asked for', () => {
     const history = new FigureHistory();
     history.add(figuresAt(NOW, 0));
