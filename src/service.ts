@@ -13,11 +13,13 @@ import { openControl } from './control/server.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
 import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
+import { Webhooks } from './notify/webhooks.ts';
 import { ServiceOperator } from './operator.ts';
 import { openOrigin } from './origin/server.ts';
 import { claimServiceFolder } from './service-folder.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf, ServiceError } from './system/errors.ts';
+import { randomId, randomShare } from './system/ids.ts';
 import { openLineFile } from './system/line-file.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
@@ -94,10 +96,12 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const metrics = openMetrics();
   const windows = opened.add('windows', await openWindows({ ...given, metrics }));
   const { clock } = windows;
+  const notices = new NoticeBoard(log);
+  const webhooks = opened.add('webhooks', openWebhooks(settings, clock, log, metrics));
+  notices.listen((notice) => webhooks.tell(notice));
   const options = { ...given, clock };
   const limits = { idleMs: RECEIVER_IDLE_MS };
   const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
-  const notices = new NoticeBoard(log);
   const onNotice: ChannelParts['onNotice'] = (notice) => notices.tell(notice);
   const { ffmpegPath } = options;
   const channels = openChannels(settings, { receiver, ffmpegPath, clock, log, metrics, onNotice }, windows);
@@ -337,6 +341,11 @@ function watch(settings: Settings, channels: ReadonlyMap<string, Channel>, log: 
       for (const problem of problems) log.error({ code: 'LADDER_INVALID', file }, problem);
     },
   });
+}
+
+function openWebhooks({ webhooks: hooks }: Settings, clock: Clock, log: Logger, metrics: Metrics): Webhooks {
+  const version = programVersion();
+  return new Webhooks({ hooks, version, clock, log, metrics, random: randomShare, newId: () => randomId(16) });
 }
 
 function programInfo(clock: Clock) {

@@ -47,6 +47,7 @@ export interface ChannelParts {
 
 /** A publish without a picture for so long will not have one. */
 const AWAIT_VIDEO_MS = 10_000;
+const TAKEN_OVER = 'another publisher with the key took over';
 /** Above every fill delay (timing.ts). */
 const GAP_HOLD_MS = 2000;
 
@@ -182,8 +183,8 @@ export class Channel implements OperatedChannel {
     const replaced = this.#feed;
     this.#feed = feed;
     // Its end may be told after this; it is no longer ours then.
-    replaced?.close('another publisher with the key took over');
-    if (replaced !== undefined) this.#told.unpublish('another publisher with the key took over');
+    replaced?.close(TAKEN_OVER);
+    if (replaced !== undefined) this.#told.unpublish(TAKEN_OVER);
     this.#parts.log.info({ publish: feed.identity.id, address: feed.identity.address }, 'publisher in');
     this.#parts.metrics.publishes.inc({ channel: this.id });
     tellAdvice(feed, this.#parts);
@@ -298,6 +299,7 @@ export class Channel implements OperatedChannel {
     const { log, clock, settings } = this.#parts;
     log.info({ publish: feed.identity.id, how }, 'publisher gone');
     this.#feed = undefined;
+    if (how === 'replaced') this.#told.unpublish(TAKEN_OVER);
     this.#lastFeedMs = clock.nowMs();
     if (!this.#encoding.isRunning || settings.reconnectGraceMs === 0 || how === 'closed') {
       this.#publishOver(`publisher gone: ${how}`);
