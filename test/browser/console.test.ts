@@ -161,6 +161,19 @@ test('a wish asks once: Escape takes it back, Enter makes it, the focus returns,
   expect((await fetch(`http://127.0.0.1:${service.ports.control}/readyz`)).status).toBe(200);
 });
 
+test('an encoder that dies is a fault on the time line, with its words', async () => {
+  const pid = service.directory.get('match')?.status().encoder?.pid;
+  expect(pid).toBeGreaterThan(0);
+  process.kill(pid ?? 0, 'SIGKILL');
+  await soon(() => page.locator('#marks [data-kind=fault]').count()).toBe(1);
+  expect(await page.getAttribute('#marks [data-kind=fault]', 'aria-label')).toMatch(
+    /fault: ENCODER_EXITED · .*SIGKILL/,
+  );
+  await page.hover('#marks [data-kind=fault]');
+  expect(await text('#time-line-text')).toContain('ENCODER_EXITED');
+  expect(await text('#faults')).toContain('ENCODER_EXITED');
+});
+
 test('a publisher that is stopped is on the time line, within reach of the keyboard; stopped again, the error is read', async () => {
   const isSaid = () => page.locator('#marks [data-kind=unpublish]').count();
   expect(await isSaid()).toBe(0);
