@@ -11,7 +11,7 @@ import type { WindowStore } from '../window/model.ts';
 import type { PlanInUse } from './plan-in-use.ts';
 
 /** A rendition of the ladder as it runs; figures are undefined where nothing is encoded for it. */
-export interface RungInUse {
+interface RungInUse {
   readonly id: string;
   readonly kind: 'video' | 'audio';
   /** RFC 6381 where it is on air, else `h264` or `aac`. */

@@ -11,7 +11,7 @@ interface OfChannel {
   readonly atMs: number;
 }
 
-export interface StateNotice extends OfChannel {
+interface StateNotice extends OfChannel {
   readonly kind: 'state';
   readonly from: string;
   readonly to: string;
@@ -20,19 +20,19 @@ export interface StateNotice extends OfChannel {
 }
 
 /** Somebody with a picture is in. Who comes back within the grace, or changes its headers, was never out: nothing is told. */
-export interface PublishNotice extends OfChannel {
+interface PublishNotice extends OfChannel {
   readonly kind: 'publish';
   readonly address: string;
   /** In words, as in the status. */
   readonly source: string;
 }
 
-export interface UnpublishNotice extends OfChannel {
+interface UnpublishNotice extends OfChannel {
   readonly kind: 'unpublish';
   readonly why: string;
 }
 
-export interface FaultNotice extends OfChannel {
+interface FaultNotice extends OfChannel {
   readonly kind: 'fault';
   readonly code: string;
   readonly message: string;

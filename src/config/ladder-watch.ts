@@ -28,7 +28,7 @@ export interface LadderWatchOptions {
 }
 
 /** What a file means now. */
-export type LadderVerdict =
+type LadderVerdict =
   | { readonly kind: 'good'; readonly ladder: Ladder }
   | { readonly kind: 'bad'; readonly problems: readonly string[] };
 

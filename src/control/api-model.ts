@@ -161,7 +161,7 @@ const figuresChannelSchema = z.object({
   inputBitrateBps: z.number().optional(),
 });
 
-export const figuresSchema = named(
+const figuresSchema = named(
   'FiguresEvent',
   z.object({
     nowMs: utcMs(),

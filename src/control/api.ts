@@ -44,7 +44,7 @@ interface Call<O extends ApiOperation> {
   readonly body: ApiBody<O>;
 }
 
-export interface Refusal extends OperationRefusal {
+interface Refusal extends OperationRefusal {
   readonly status: number;
   readonly problems?: readonly string[];
 }
@@ -216,17 +216,22 @@ async function sendThumbnail(channel: OperatedChannel, response: Response, opera
 }
 
 function openEvents(request: Request, response: Response, { events }: ApiParts): Outcome<'events'> {
-  response.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' });
-  if (request.method === 'HEAD') {
-    response.end();
-    return 'sent';
-  }
-  const lastEventId = request.headers['last-event-id'];
   if (!events.hasRoom) {
     response.set({ 'Retry-After': '10' });
     return refuse(503, 'HTTP_OVERLOADED', 'There are as many event streams as the service has room for.');
   }
+  // The stream ends only when one side goes: its connection is of no use for anything else.
+  response.set({
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'X-Accel-Buffering': 'no',
+    Connection: 'close',
+  });
+  if (request.method === 'HEAD') {
+    response.end();
+    return 'sent';
+  }
   response.flushHeaders();
+  const lastEventId = request.headers['last-event-id'];
   events.add(response, typeof lastEventId === 'string' ? lastEventId : undefined);
   return 'sent';
 }

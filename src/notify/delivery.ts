@@ -34,7 +34,7 @@ export type HookEvent =
   /** The wait is over. */
   | { readonly kind: 'due' };
 
-export type DeliveryOutcome = 'delivered' | 'retried' | 'given-up' | 'dropped';
+type DeliveryOutcome = 'delivered' | 'retried' | 'given-up' | 'dropped';
 
 export type HookCommand =
   | { readonly kind: 'send'; readonly delivery: Delivery; readonly attempt: number }

@@ -25,7 +25,7 @@ const LAST_WORDS = 500;
 const NICENESS = 10;
 
 /** ffmpeg's arguments: media on stdin, one JPEG on stdout. */
-export function stillArguments(longerSide: number): string[] {
+function stillArguments(longerSide: number): string[] {
   const size = `w='if(gte(iw,ih),${longerSide},-2)':h='if(gte(iw,ih),-2,${longerSide})'`;
   return [
     ...['-hide_banner', '-loglevel', 'error', '-threads', '1', '-skip_frame', 'nokey', '-f', 'mp4', '-i', 'pipe:0'],

@@ -167,7 +167,7 @@ test('an encoder that dies is a fault on the time line, with its words', async (
   process.kill(pid ?? 0, 'SIGKILL');
   await soon(() => page.locator('#marks [data-kind=fault]').count()).toBe(1);
   expect(await page.getAttribute('#marks [data-kind=fault]', 'aria-label')).toMatch(
-    /fault: ENCODER_EXITED · .*SIGKILL/,
+    /fault: ENCODER_EXITED · the encoder was ended by SIGKILL/,
   );
   await page.hover('#marks [data-kind=fault]');
   expect(await text('#time-line-text')).toContain('ENCODER_EXITED');
