@@ -19,6 +19,8 @@ let context: BrowserContext;
 let page: Page;
 /** Uncaught errors, and requests to other hosts, of all pages of this file. */
 const complaints: string[] = [];
+/** Pictures of cards that were asked for. */
+let pictures = 0;
 
 /** @param headers of every request of the page */
 async function openPage(path: string, width = 1280, colorScheme: 'dark' | 'light' = 'dark', headers = {}) {
@@ -29,7 +31,8 @@ async function openPage(path: string, width = 1280, colorScheme: 'dark' | 'light
     if (message.text().includes('Content Security Policy')) complaints.push(message.text());
   });
   page.on('request', (request) => {
-    const { hostname, protocol } = new URL(request.url());
+    const { hostname, protocol, pathname } = new URL(request.url());
+    if (pathname.endsWith('/thumbnail.jpg')) pictures += 1;
     if (protocol.startsWith('http') && hostname !== '127.0.0.1') complaints.push(`asked ${request.url()}`);
   });
   await page.goto(`http://127.0.0.1:${service.ports.control}/${path}`);
@@ -101,6 +104,7 @@ test('a keyboard is enough: skip link, cards, a channel, shortcuts, and back', a
 });
 
 test('a channel plays, with its ladder, its log and charts that have data', async () => {
+  pictures = 0;
   const position = () => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
   await soon(position).toBeGreaterThan(0.2);
   const before = await position();
@@ -172,6 +176,10 @@ test('an encoder that dies is a fault on the time line, with its words', async (
   await page.hover('#marks [data-kind=fault]');
   expect(await text('#time-line-text')).toContain('ENCODER_EXITED');
   expect(await text('#faults')).toContain('ENCODER_EXITED');
+});
+
+test('nobody asks for pictures of cards that nobody sees', () => {
+  expect(pictures).toBe(0);
 });
 
 test('a publisher that is stopped is on the time line, within reach of the keyboard; stopped again, the error is read', async () => {

@@ -38,6 +38,7 @@ export function showHealth(service, readiness, nowMs) {
 export function showFeed(mode) {
   element('feed').dataset['mode'] = mode;
   setText('feed', MODES[mode]);
+  element('feed').title = `Updates: ${MODES[mode]}`;
 }
 
 /** What everybody has to see first; undefined takes it away. @param {string | undefined} text */
