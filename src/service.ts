@@ -8,13 +8,15 @@ import type { OperatedChannels } from './channel/operation.ts';
 import { openPushReceiver } from './cmaf/push-receiver.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
 import { watchLadders } from './config/ladder-watch.ts';
-import type { ChannelSettings, HttpLimitSettings, RtmpLimitSettings, Settings } from './config/model.ts';
+import type { ChannelSettings, RtmpLimitSettings, Settings } from './config/model.ts';
 import { openControl } from './control/server.ts';
+import { httpLimitsOf } from './early-listener.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
 import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
 import { Webhooks } from './notify/webhooks.ts';
 import { ServiceOperator } from './operator.ts';
+import type { OriginListener } from './origin/listener.ts';
 import { openOrigin } from './origin/server.ts';
 import { claimServiceFolder } from './service-folder.ts';
 import type { Clock } from './system/clock.ts';
@@ -31,6 +33,8 @@ export interface ServiceOptions {
   readonly ffmpegPath: string;
   readonly log: Logger;
   readonly clock: Clock;
+  /** The origin's port where it is open already; it is closed with the service, or when that cannot start. */
+  readonly listener?: OriginListener | undefined;
 }
 
 export interface RunningService {
@@ -82,6 +86,7 @@ class Opened {
 /** Rejects with a ServiceError (PORT_IN_USE, PORT_FORBIDDEN, ...) when a port cannot be opened. */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const opened = new Opened(options.log);
+  if (options.listener !== undefined) opened.add('early listener', options.listener);
   try {
     return await open(options, opened);
   } catch (thrown) {
@@ -114,7 +119,7 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
     nowMs: () => clock.nowMs(),
   };
   const accessLog = await openAccessLog(options, metrics, opened);
-  const http = { ...settings.http, accessLog, limits: httpLimitsOf(settings.http.limits) };
+  const http = { ...settings.http, accessLog, limits: httpLimitsOf(settings.http.limits), listener: given.listener };
   const origin = opened.add('origin', await openOrigin({ ...http, directory, clock, log, metrics }));
   const arrivals = new Arrivals(channels);
   const rtmp = opened.add('rtmp', await openIngest(options, folder.handoverFolder, arrivals, metrics));
@@ -235,17 +240,6 @@ async function openAccessLog({ settings, log, clock }: ServiceOptions, metrics: 
       cause: thrown,
     });
   }
-}
-
-function httpLimitsOf(limits: HttpLimitSettings) {
-  return {
-    connections: limits.connections,
-    waiters: limits.waiting,
-    bytesInFlight: limits.megabytesInFlight * 1024 * 1024,
-    stallMs: limits.stallSeconds * 1000,
-    bodyMs: limits.bodySeconds * 1000,
-    requestMs: limits.requestSeconds * 1000,
-  };
 }
 
 async function openPush(

@@ -42,9 +42,15 @@ async function runProject(
   const args = [vitest, 'run', '--config', 'test/vitest.config.ts', '--project', project];
   // Real encoders must keep up with real time: two files at a time are what two cores carry.
   if (project === 'e2e') args.push('--maxWorkers=2');
+  const strayErrorsFile = `${reportFile}.stray`;
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`);
+  args.push('--reporter=./test/provision/stray-errors.ts');
   const startMs = performance.now();
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...env, STRAY_ERRORS_FILE: strayErrorsFile },
+  });
   const stop = (): void => {
     child.kill('SIGTERM');
   };
@@ -56,7 +62,8 @@ async function runProject(
   });
   clearTimeout(limit);
   signal.removeEventListener('abort', stop);
-  return projectOutcome(project, readIfThere(reportFile), exitCode, performance.now() - startMs);
+  const strayErrors = JSON.parse(readIfThere(strayErrorsFile) ?? '[]') as string[];
+  return projectOutcome(project, readIfThere(reportFile), exitCode, performance.now() - startMs, strayErrors);
 }
 
 async function main(): Promise<number> {

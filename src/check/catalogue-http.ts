@@ -29,7 +29,7 @@ export const HTTP_RULES = {
     'Let caches keep a 404 for a minute at most, at the live edge for a second.',
   ],
   'http.cors': ['Fetch 3.3', 'error', 'Send Access-Control-Allow-Origin on every status.'],
-  'http.etag': ['RFC 9110 8.8.3', 'error', 'Send a strong ETag made of the content.'],
+  'http.etag': ['RFC 9110 8.8.3', 'error', 'Send an ETag made of the content, a strong one with media.'],
   'http.revalidation': ['RFC 9110 13.1.2, 15.4.5', 'error', 'Answer If-None-Match by 304 with ETag and Cache-Control.'],
   'http.head': ['RFC 9110 9.3.2', 'error', 'Send the same headers for HEAD as for GET.'],
   'http.range': ['RFC 9110 14', 'error', 'Answer ranges of finished objects by 206 and 416 with Content-Range.'],

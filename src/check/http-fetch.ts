@@ -1,6 +1,6 @@
 /**
  * Plain HTTP as a checker needs it: no redirects followed, no coding undone, no cache, bodies bounded.
- * It never retries: an answer is evidence. Lost requests reject with the reason.
+ * It never retries what may have been answered: an answer is evidence. Lost requests reject with the reason.
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -35,11 +35,12 @@ export interface FetchDoor {
 export function openFetch(): FetchDoor {
   const http = new HttpAgent({ keepAlive: true, maxSockets: 64 });
   const https = new HttpsAgent({ keepAlive: true, maxSockets: 64 });
-  const fetch: CheckFetch = ({ method, url, headers, signal }) =>
+  const send = ({ method, url, headers, signal }: CheckRequest, mayRepeat: boolean): Promise<CheckAnswer> =>
     new Promise((resolve, reject) => {
       const secure = url.startsWith('https:');
       const request = secure ? httpsRequest : httpRequest;
-      const outgoing = request(url, { method, headers, signal, agent: secure ? https : http }, (incoming) => {
+      const agent = mayRepeat && (secure ? https : http);
+      const outgoing = request(url, { method, headers, signal, agent }, (incoming) => {
         readBody(incoming).then(
           (body) => resolve({ status: incoming.statusCode ?? 0, headers: headersOf(incoming), body }),
           reject,
@@ -48,11 +49,16 @@ export function openFetch(): FetchDoor {
       outgoing.setTimeout(IDLE_TIMEOUT_MS, () =>
         outgoing.destroy(new Error(`no answer for ${IDLE_TIMEOUT_MS / 1000} s`)),
       );
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // RFC 9112 9.3.1: a kept connection may be closed while a request is on its way; a GET may be sent again on a new one.
+        if (mayRepeat && outgoing.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) {
+          send({ method, url, headers, signal }, false).then(resolve, reject);
+        } else reject(error);
+      });
       outgoing.end();
     });
   return {
-    fetch,
+    fetch: (request) => send(request, true),
     close() {
       http.destroy();
       https.destroy();

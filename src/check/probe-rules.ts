@@ -64,7 +64,10 @@ function judgeEarly({ answer }: Probe): Finding[] {
 function judgeRevalidation({ answer, plain, kind }: Probe): Finding[] {
   const where = { url: answer.url };
   const etag = plain?.headers['etag'];
-  if (etag === undefined || !/^"[^"]+"$/.test(etag))
+  // RFC 9110 8.8.1: a cache that packs or unpacks a text makes its tag weak, and If-None-Match is content with that (13.1.2).
+  // Media is never packed, and ranges of it want a strong one (13.1.5).
+  const isRight = kind === 'segment' || kind === 'init' ? /^"[^"]+"$/ : /^(?:W\/)?"[^"]+"$/;
+  if (etag === undefined || !isRight.test(etag))
     return [found('http.etag', where, `The ETag of the ${kind} is ${etag ?? 'missing'}.`)];
   // a text that changed in between answers 200 with another tag, and rightly so
   if (answer.status === 200 && answer.headers['etag'] !== etag) return [];
@@ -74,9 +77,14 @@ function judgeRevalidation({ answer, plain, kind }: Probe): Finding[] {
     (name) => answer.headers[name] === undefined && plain?.headers[name] !== undefined,
   );
   if (missing.length > 0) return [found('http.revalidation', where, `The 304 answer lacks ${missing.join(', ')}.`)];
-  return answer.headers['etag'] === etag
+  return opaqueTag(answer.headers['etag']) === opaqueTag(etag)
     ? []
     : [found('http.revalidation', where, `The 304 answer has ETag ${answer.headers['etag']} instead of ${etag}.`)];
+}
+
+/** RFC 9110 8.8.3.2: compared weakly. */
+function opaqueTag(etag: string | undefined): string | undefined {
+  return etag?.replace(/^W\//, '');
 }
 
 const SAME_HEADERS = [

@@ -27,16 +27,18 @@ function portsOf({ http, rtmp, rtmps, cmaf, control }: Settings): readonly Wante
 }
 
 /** What the channels' windows and media come to, by the arithmetic of `plan`. */
-export function needOf(channels: readonly ChannelSettings[], cores: number | undefined): Need {
+export function needOf(channels: readonly ChannelSettings[], cores: number | undefined, isOnDisk: boolean): Need {
   const capacities = channels.flatMap(({ ladder, latency, windowMs }) => {
     const audience = { viewers: 1, mix: { hls: 1, 'll-hls': 0, dash: 0, 'll-dash': 0 }, shields: 1, offload: 0 };
     const height = Math.max(FEED.height, ...ladder.video.map((rung) => rung.height ?? 0));
     const source = { ...FEED, width: Math.round((height * 8) / 9) * 2, height };
     const result = capacityOf({ ladder, latency, source, windowMs, ...audience, joinSeconds: 1 });
-    return result.kind === 'ok' ? [{ ...result.capacity.windowBytes, windowMs }] : [];
+    return result.kind === 'ok' ? [{ ...result.capacity.windowBytes, ...result.capacity.residentBytes, windowMs }] : [];
   });
   return {
+    isOnDisk,
     windowBytes: capacities.reduce((sum, { peak }) => sum + peak, 0),
+    residentBytes: capacities.reduce((sum, { peak, usual, diskOut }) => sum + (isOnDisk ? usual + diskOut : peak), 0),
     // The window's bytes are those of its time and a minute.
     mediaBps: capacities.reduce((sum, { average, windowMs }) => sum + (average * 8000) / (windowMs + 60_000), 0),
     cores,
@@ -95,7 +97,7 @@ async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number
     ...(settings === undefined
       ? []
       : [{ check: 'settings', verdict: 'ok' as const, said: channelsText(channels), fix: '' }]),
-    ...doctorFindings(facts, needOf(channels, cores)),
+    ...doctorFindings(facts, needOf(channels, cores, settings?.dataDirectory !== undefined)),
   ];
   if (args.on('json')) io.out(JSON.stringify({ findings, facts }, undefined, 2));
   else for (const line of doctorLines(findings)) io.out(line);

@@ -56,11 +56,19 @@ async function provisionedFfmpeg({ setting, install, signal, say }: ProvisionReq
   return path;
 }
 
+async function listeningEarly(settings: Settings, env: SettingsRequest['env']): ReturnType<Doors['listenEarly']> {
+  const listener = await (await import('../early-listener.ts')).listenEarly(settings.http, env);
+  // What is wrong with it is told to who starts it.
+  import('../service.ts').catch(() => undefined);
+  return listener;
+}
+
 export function openDoors(clock: Clock): Doors {
   return {
     clock,
     openLog: (level) => openLog(level),
     loadSettings: settingsOf,
+    listenEarly: listeningEarly,
     startService: async (options) => (await import('../service.ts')).startService(options),
     locateFfmpeg: locatedFfmpeg,
     provisionFfmpeg: provisionedFfmpeg,

@@ -53,13 +53,10 @@ async function run(doors: Doors, args: Arguments, io: CommandIo): Promise<number
     note: io.err,
   });
   const log = doors.openLog(settings.logLevel);
+  // First of all, and while other processes are asked: who watches what the service before has served is not refused.
+  const listener = await doors.listenEarly(settings, io.env);
   const ffmpegPath = await doors.locateFfmpeg(settings.ffmpegPath, io.env);
-  const service = await doors.startService({
-    settings,
-    ffmpegPath,
-    log,
-    clock: doors.clock,
-  });
+  const service = await doors.startService({ settings, ffmpegPath, log, clock: doors.clock, listener });
   if (args.on('json')) io.out(listeningLine(service.ports));
   else
     for (const line of ['', 'Pitchside is listening.', '', ...announcement(announcedOf(settings, service.ports))])

@@ -7,6 +7,7 @@ import type { FileReport } from '../config/check-file.ts';
 import type { Settings } from '../config/model.ts';
 import type { SettingsReading } from '../config/settings.ts';
 import type { LadderLookup } from '../config/shipped-ladders.ts';
+import type { OriginListener } from '../origin/listener.ts';
 import type { LadderTrial } from '../plan/ladder-trial.ts';
 import type { RunningService, ServiceOptions } from '../service.ts';
 import type { SwarmReport } from '../swarm/report.ts';
@@ -40,6 +41,8 @@ export interface Doors {
   openLog(level: LogLevel): Logger;
   /** Settings with a key for every channel that can get one. */
   loadSettings(request: SettingsRequest): Promise<Settings>;
+  /** Opens the origin's port and begins to load the service; undefined: the service is to open it. */
+  listenEarly(settings: Settings, env: SettingsRequest['env']): Promise<OriginListener | undefined>;
   startService(options: ServiceOptions): Promise<RunningService>;
   /** The ffmpeg to use; throws FFMPEG_MISSING, FFMPEG_TOO_OLD, FFMPEG_NO_ENCODER. */
   locateFfmpeg(setting: string | undefined, env: Readonly<Record<string, string | undefined>>): Promise<string>;

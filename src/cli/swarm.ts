@@ -39,6 +39,7 @@ const SHAPE: CommandShape = {
       help: 'mean time between two whims of a viewer: another rung, a pause; 0s: none (60s)',
     },
     { name: 'metrics', value: 'URL', help: "the origin's /metrics: requests that reach it" },
+    { name: 'edge-log', value: 'FILE', help: "the edge's log on this machine, for one that does not say Cache-Status" },
     {
       name: 'connections',
       value: 'N',
@@ -127,6 +128,7 @@ function wishOf(args: Arguments): SwarmWish {
     maxRequestsPerSecond: wholeNumber(args, 'max-rate', DEFAULT_MAX_RATE, 1, 1_000_000),
     seed: wholeNumber(args, 'seed', 1, 0, 999_999_999),
     metricsUrl: metrics === undefined ? undefined : httpUrl('metrics', metrics).href,
+    edgeLogFile: args.text('edge-log'),
   };
 }
 

@@ -3,7 +3,7 @@
  * Data alone: it never refuses a feed. Invariant: a code means the same for ever; its message is for people.
  */
 
-/** Every code; README.md has the table of them. Codes are stable: add, never rename. */
+/** Every code; samples/README.md has the table of them. Codes are stable: add, never rename. */
 export type AdviceCode =
   | 'KEYFRAMES_FAR_APART'
   | 'KEYFRAMES_IRREGULAR'

@@ -50,7 +50,7 @@ export interface PlacedTag {
 export interface Hello {
   readonly kind: 'hello';
   readonly version: number;
-  /** Hash of what decides where the child listens: another one needs another child. */
+  /** Hash of hosts and certificate: another one needs another child, as do other ports, unless 0 leaves them open. */
   readonly listenKey: string;
   readonly host: string;
   readonly port: number;

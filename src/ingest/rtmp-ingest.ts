@@ -80,7 +80,8 @@ class ChildBackedIngest implements RtmpIngest {
     this.#port = options.port;
     this.#tls = options.tls;
     this.#keys = hashKeys(options.keys, randomSecret());
-    this.#listenKey = contentHash([JSON.stringify([options.host, options.port, options.tls ?? null])]);
+    const { host, tls } = options;
+    this.#listenKey = contentHash([JSON.stringify([host, tls ? [tls.host, tls.certificate, tls.key] : null])]);
   }
 
   get port(): number {

@@ -44,10 +44,11 @@ class OpenConnections implements Connections {
 
   readonly #onCount: (count: number) => void;
 
-  constructor(server: Server, clock: Clock, onCount: (count: number) => void) {
+  constructor(server: Server, early: Iterable<Socket>, clock: Clock, onCount: (count: number) => void) {
     this.#server = server;
     this.#clock = clock;
     this.#onCount = onCount;
+    for (const socket of early) this.#connection(socket);
     server.on('connection', (socket: Socket) => this.#connection(socket));
   }
 
@@ -153,7 +154,12 @@ class OpenConnections implements Connections {
   }
 }
 
-/** Follows every connection that the server accepts from now on; onCount is told how many there are after each change. */
-export function trackConnections(server: Server, clock: Clock, onCount: (count: number) => void): Connections {
-  return new OpenConnections(server, clock, onCount);
+/** Follows the connections that are open and every one that comes; onCount is told how many there are after each change. */
+export function trackConnections(
+  server: Server,
+  early: Iterable<Socket>,
+  clock: Clock,
+  onCount: (count: number) => void,
+): Connections {
+  return new OpenConnections(server, early, clock, onCount);
 }

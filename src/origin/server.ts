@@ -3,11 +3,11 @@
  * It never knows how an answer looks. Invariant: manifests and media go to the media handler, all else to the express
  * app; closing answers who waits, finishes bodies and leaves no socket.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ChannelDirectory } from '../channel/view.ts';
 import type { Clock } from '../system/clock.ts';
-import { messageOf, ServiceError } from '../system/errors.ts';
+import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { type AccessLog, createAccessLog } from './access-log.ts';
@@ -15,52 +15,15 @@ import { parseAddress } from './address.ts';
 import { createApp } from './app.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import type { ProxyTrust } from './hops.ts';
-import { Load, type LoadLimits } from './load.ts';
+import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
+import { listenOrigin, type OriginListener } from './listener.ts';
+import { Load } from './load.ts';
 import { createGatekeeper, type Gatekeeper, type OriginLock } from './lock.ts';
 import { createMediaHandler } from './media-handler.ts';
 import { createReply, type Exchange, type Reply } from './reply.ts';
 import { openTurns, type Turns } from './turns.ts';
 import { openWaiters } from './waiters.ts';
 import { answerWireFaults } from './wire-faults.ts';
-
-export interface OriginLimits extends LoadLimits {
-  /** Requests held for objects to come, growing ones included; over it 503, for playlists from four fifths on. */
-  readonly waiters: number;
-  /** Open connections; over it new ones are dropped, and holds and playlists get 503 from four fifths on. */
-  readonly connections: number;
-  /** Bytes of bodies that clients have not taken yet; over it 503, for holds and playlists from four fifths on. */
-  readonly bytesInFlight: number;
-  /** Requests under way on one connection; over it 503. CDNs do not pipeline. */
-  readonly pipelined: number;
-  /** Request line and header fields in bytes; over it 431. Holds a 64 kB query, which then gets its 414. */
-  readonly headerBytes: number;
-  /** A client that takes no byte of its answer for this long is cut off. */
-  readonly stallMs: number;
-  /** Longest time one body may take in all. */
-  readonly bodyMs: number;
-  /** Longest time a whole request may take to arrive, after which it gets 408. */
-  readonly requestMs: number;
-  /** Longer than the keep-alive of CDNs (60 s), so that it is they who close. */
-  readonly keepAliveMs: number;
-  /** How long bodies of Segments under way may go on after drain: a Segment, and what it may be late. */
-  readonly growMs: number;
-  /** How long bodies may go on after drain or close. */
-  readonly closeMs: number;
-}
-
-const ORIGIN_LIMITS: OriginLimits = {
-  waiters: 16_000,
-  connections: 16_000,
-  bytesInFlight: 4 * 1024 ** 3,
-  pipelined: 32,
-  headerBytes: 96 * 1024,
-  stallMs: 30_000,
-  bodyMs: 120_000,
-  requestMs: 20_000,
-  keepAliveMs: 65_000,
-  growMs: 2800,
-  closeMs: 4000,
-};
 
 export interface OriginOptions {
   readonly host: string;
@@ -78,6 +41,8 @@ export interface OriginOptions {
   readonly proxies?: ProxyTrust | undefined;
   /** Takes the lines of the access log; undefined: none are made. */
   readonly accessLog?: { write(line: string): void } | undefined;
+  /** Open already, on host and port and with these limits; undefined: it is opened here. */
+  readonly listener?: OriginListener | undefined;
 }
 
 export interface Origin {
@@ -88,12 +53,13 @@ export interface Origin {
   close(): Promise<void>;
 }
 
-/** Listens; rejects with ServiceError PORT_IN_USE, PORT_FORBIDDEN or CONFIG_INVALID (a host that is not ours). */
+/** Listens where nobody has before; rejects as listenOrigin does. */
 export async function openOrigin(options: OriginOptions): Promise<Origin> {
-  const { clock, log, metrics, host } = options;
+  const { clock, log, metrics } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
-  const server = createLimitedServer(limits);
-  const connections = trackConnections(server, clock, (count) => metrics.connections.set(count));
+  const listener = options.listener ?? (await listenOrigin(options));
+  const { server, port, early } = listener;
+  const connections = trackConnections(server, early, clock, (count) => metrics.connections.set(count));
   const turns = openTurns();
   const waiters = openWaiters({ clock, turns, limit: limits.waiters, onCount: (count) => metrics.waiting.set(count) });
   const load = new Load({
@@ -119,7 +85,7 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   });
   server.on('drop', () => load.shed('other', 'connections'));
   answerWireFaults(server, { clock, metrics, connections, load });
-  const port = await listen(server, host, options.port);
+  listener.open();
   let closed: Promise<void> | undefined;
   return {
     port,
@@ -136,22 +102,6 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
       await closed;
     },
   };
-}
-
-function createLimitedServer(limits: OriginLimits): Server {
-  const server = createServer({
-    maxHeaderSize: limits.headerBytes,
-    // Node's own 400 for a missing Host has no cache policy; the route checks instead.
-    requireHostHeader: false,
-    joinDuplicateHeaders: true,
-    keepAliveTimeout: limits.keepAliveMs,
-    headersTimeout: limits.requestMs,
-    requestTimeout: limits.requestMs,
-    connectionsCheckingInterval: Math.min(5000, limits.requestMs),
-  });
-  server.timeout = limits.stallMs;
-  server.maxConnections = limits.connections;
-  return server;
 }
 
 function accessLogOf({ accessLog, clock }: OriginOptions, { hops }: Gatekeeper): AccessLog | undefined {
@@ -226,42 +176,4 @@ function hasOneHost(request: IncomingMessage): boolean {
   const { host } = request.headers;
   if (host === undefined) return request.httpVersion === '1.0';
   return !host.includes(',');
-}
-
-/** Connections that the kernel keeps until they are accepted: a spike must not be sent into SYN retries (Node: 511; Linux caps it at somaxconn). */
-const BACKLOG = 4096;
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
-    server.once('error', onError);
-    server.listen(port, host, BACKLOG, () => {
-      server.off('error', onError);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): ServiceError {
-  const details = { host, port };
-  if (error.code === 'EADDRINUSE') {
-    return new ServiceError('PORT_IN_USE', `HTTP port ${port} is in use.`, {
-      hint: 'Choose another with --port, or 0 for a free one.',
-      details,
-      cause: error,
-    });
-  }
-  if (error.code === 'EACCES' || error.code === 'EPERM') {
-    return new ServiceError('PORT_FORBIDDEN', `HTTP port ${port} may not be opened by this user.`, {
-      hint: 'Choose a port above 1023 with --port.',
-      details,
-      cause: error,
-    });
-  }
-  return new ServiceError('CONFIG_INVALID', `Cannot listen on ${host}:${port}: ${error.message}.`, {
-    hint: 'Set the HTTP host to an address of this machine.',
-    details,
-    cause: error,
-  });
 }

@@ -83,7 +83,10 @@ function tierLines(asked: CapacityCase, capacity: Capacity): readonly string[] {
   ];
 }
 
-function machineLines(asked: CapacityCase, { texts, windowBytes, encoding }: Capacity): readonly string[] {
+function machineLines(
+  asked: CapacityCase,
+  { texts, windowBytes, residentBytes, encoding }: Capacity,
+): readonly string[] {
   const { average, peak } = windowBytes;
   const cores =
     encoding.cores === undefined
@@ -97,7 +100,7 @@ function machineLines(asked: CapacityCase, { texts, windowBytes, encoding }: Cap
       ],
       '',
     ),
-    `window   ${asked.windowMs / 1000} s and a minute: ${scaled(average, 'B')}, ${scaled(peak, 'B')} at most, in memory or on disk`,
+    `window   ${asked.windowMs / 1000} s and a minute: ${scaled(average, 'B')}, ${scaled(peak, 'B')} at most; of it in memory ${scaled(residentBytes.usual, 'B')} with a disk, all without`,
     `encoder  ${encoding.rungs} rungs, ${encoding.megapixelsPerSecond.toFixed(1)} Mpixel/s: ${cores}`,
   ];
 }

@@ -6,6 +6,7 @@
 import { RETENTION_MS } from '../config/latency-timing.ts';
 import { framesPerSecond } from '../system/frame-rate.ts';
 import { trackFactsOf } from '../transcode/track-facts.ts';
+import { HOT_BOUNDS, UNSTORED_BOUNDS } from '../window/resident-segments.ts';
 import { type CapacityCase, mixServed, PLAYERS, type Player, type Served, servedOf } from './case.ts';
 import { expectedLatency, type LatencyRange } from './expected-latency.ts';
 import {
@@ -56,6 +57,8 @@ export interface Capacity {
   /** BANDWIDTH and AVERAGE-BANDWIDTH of the largest variant. */
   readonly top: { readonly id: string; readonly peakBps: number; readonly averageBps: number };
   readonly windowBytes: { readonly average: number; readonly peak: number };
+  /** Of a window on disk: what is in memory as well, at most, and as long as the disk is out of order beside it. */
+  readonly residentBytes: { readonly usual: number; readonly diskOut: number };
   readonly texts: readonly TextSize[];
   readonly encoding: Encoding;
 }
@@ -89,6 +92,7 @@ export function capacityOf(asked: CapacityCase, cores?: number): CapacityResult 
       joinRequestsPerSecond: sumOf(audience(asked, mix, (player) => startRequests(player, served))) / asked.joinSeconds,
       top: topOf(served),
       windowBytes: windowOf(asked, served),
+      residentBytes: residentOf(served),
       texts,
       encoding: {
         megapixelsPerSecond: encoded.reduce(
@@ -179,4 +183,11 @@ function windowOf({ windowMs }: CapacityCase, { plan }: Served): Capacity['windo
   const bytes = (rate: 'peakBps' | 'averageBps'): number =>
     Math.round((facts.reduce((sum, track) => sum + track[rate], 0) * (windowMs + RETENTION_MS)) / 8000);
   return { average: bytes('averageBps'), peak: bytes('peakBps') };
+}
+
+/** Bounded by time and by bytes, by the window itself. */
+function residentOf({ plan }: Served): Capacity['residentBytes'] {
+  const peakBps = trackFactsOf(plan).reduce((sum, track) => sum + track.peakBps, 0);
+  const within = ({ ms, bytes }: typeof HOT_BOUNDS): number => Math.min(bytes, Math.round((peakBps * ms) / 8000));
+  return { usual: within(HOT_BOUNDS), diskOut: within(UNSTORED_BOUNDS) };
 }

@@ -68,7 +68,7 @@ export function startRequests(player: Player, served: Served): Counts {
 
 /**
  * Different answers a second, each of which a cache that collapses requests fetches once: at most so much comes from each shield.
- * A list is fetched under its plain address once a life, and under each blocking address once.
+ * A list is fetched under its plain address once a life, and under each blocking address once. `/time` is the edges' own.
  */
 export function answersPerSecond(mix: CapacityCase['mix'], served: Served): Counts {
   const tracks = served.plan.video.length + served.plan.audio.length;
@@ -86,6 +86,5 @@ export function answersPerSecond(mix: CapacityCase['mix'], served: Served): Coun
     mpd: when(hasDash, 1 / LIFETIME_SECONDS.mpd),
     segment: when(mix.hls > 0 || hasDash, perSegment),
     part: when(hasParts, perPart),
-    time: when(hasDash, 1 / LIFETIME_SECONDS.time),
   });
 }

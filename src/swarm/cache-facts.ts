@@ -3,7 +3,7 @@
  * It never guesses: without a word of a cache the answer is unknown. Invariant: `hit` means that the origin was not asked.
  */
 
-export type CacheOutcome = 'hit' | 'miss' | 'unknown';
+type CacheOutcome = 'hit' | 'miss' | 'unknown';
 
 /** Names in lower case, as node:http gives them. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -13,12 +13,29 @@ function fieldOf(headers: HeaderFields, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.join(', ');
 }
 
+export interface CacheFacts {
+  readonly outcome: CacheOutcome;
+  /** Seconds that a shared cache may keep it; undefined: not said. */
+  readonly lifetimeS: number | undefined;
+}
+
+/** The same fields are handed out for many answers. */
+const known = new WeakMap<HeaderFields, CacheFacts>();
+
+export function cacheFacts(headers: HeaderFields): CacheFacts {
+  const same = known.get(headers);
+  if (same !== undefined) return same;
+  const facts = { outcome: cacheOutcome(headers), lifetimeS: sharedLifetimeS(headers) };
+  known.set(headers, facts);
+  return facts;
+}
+
 /** By Cache-Status (RFC 9211), else X-Cache, else Age. */
-export function cacheOutcome(headers: HeaderFields): CacheOutcome {
+function cacheOutcome(headers: HeaderFields): CacheOutcome {
   const status = fieldOf(headers, 'cache-status');
   if (status !== undefined) return byCacheStatus(status);
   const said = fieldOf(headers, 'x-cache');
-  if (said !== undefined) return byWord(said);
+  if (said !== undefined) return wordOutcome(said);
   // RFC 9111 5.1: Age "implies that the response was not generated or validated by the origin server for this request";
   // a cache that has just fetched says 0, and so does one that fetched less than a second ago.
   const age = Number(fieldOf(headers, 'age'));
@@ -34,13 +51,13 @@ function byCacheStatus(text: string): CacheOutcome {
 }
 
 /** `HIT`, `Hit from cloudfront`, `TCP_HIT`, and of nginx the stale ones, which asked nobody either. */
-function byWord(text: string): CacheOutcome {
+export function wordOutcome(text: string): CacheOutcome {
   if (/\b(tcp_)?\w*hit\b|\bstale\b|\bupdating\b/i.test(text)) return 'hit';
-  return /miss|expired|bypass|revalidated/i.test(text) ? 'miss' : 'unknown';
+  return /miss|pass|expired|bypass|revalidated/i.test(text) ? 'miss' : 'unknown';
 }
 
-/** Seconds that a shared cache may keep it (RFC 9213, RFC 9111 5.2.2.10); undefined: not said. */
-export function sharedLifetimeS(headers: HeaderFields): number | undefined {
+/** RFC 9213, RFC 9111 5.2.2.10. */
+function sharedLifetimeS(headers: HeaderFields): number | undefined {
   const targeted = fieldOf(headers, 'cdn-cache-control');
   const common = fieldOf(headers, 'cache-control') ?? '';
   const found = /(?:^|[ ,])max-age=(\d+)/.exec(targeted ?? '') ?? /s-maxage=(\d+)/.exec(common);

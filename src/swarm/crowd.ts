@@ -27,6 +27,7 @@ export interface CrowdOptions {
 interface Member {
   viewer: Viewer;
   readonly pool: ViewerPool;
+  wakeAtMs: number | undefined;
   cancelWake: (() => void) | undefined;
 }
 
@@ -82,7 +83,12 @@ export class Crowd {
     if (this.#isClosed) return;
     const { clock, client, habits, urlOf, connectionsOf } = this.#options;
     const viewer = newViewer(kind, urlOf(kind), seed, habits, clock.nowMs());
-    const member = { viewer, pool: new ViewerPool(client, connectionsOf(kind)), cancelWake: undefined };
+    const member = {
+      viewer,
+      pool: new ViewerPool(client, connectionsOf(kind)),
+      wakeAtMs: undefined,
+      cancelWake: undefined,
+    };
     this.#members.push(member);
     this.#step(member, { kind: 'wake' });
   }
@@ -102,12 +108,16 @@ export class Crowd {
   }
 
   #wakeAt(member: Member, atMs: number | undefined, nowMs: number): void {
+    // Most answers change nothing about it.
+    if (member.wakeAtMs === atMs) return;
+    member.wakeAtMs = atMs;
     member.cancelWake?.();
     member.cancelWake = undefined;
     if (atMs === undefined) return;
     const { clock, ledger } = this.#options;
     member.cancelWake = clock.after(Math.ceil(atMs - nowMs), () => {
       member.cancelWake = undefined;
+      member.wakeAtMs = undefined;
       ledger().generator.add(Math.max(0, clock.nowMs() - Math.max(atMs, nowMs)));
       this.#step(member, { kind: 'wake' });
     });

@@ -55,11 +55,14 @@ export interface LaneStep {
   readonly asks: readonly Ask[];
 }
 
+const NO_ASKS: readonly Ask[] = [];
+
 /** Asks for what is due. */
 export function advance(lane: HlsLane, view: LaneView): LaneStep {
   const reloaded = askPlaylist(lane, view);
   const placed = place(reloaded.lane, view);
   const loaded = askMedia(placed, view);
+  if (reloaded.asks.length === 0) return loaded;
   return { lane: loaded.lane, asks: [...reloaded.asks, ...loaded.asks] };
 }
 
@@ -74,7 +77,7 @@ export function laneWakeMs(lane: HlsLane, view: LaneView): number | undefined {
 
 function askPlaylist(lane: HlsLane, view: LaneView): LaneStep {
   const { reload } = lane;
-  if (reload.kind !== 'due' || reload.atMs > view.nowMs) return { lane, asks: [] };
+  if (reload.kind !== 'due' || reload.atMs > view.nowMs) return { lane, asks: NO_ASKS };
   const directives = view.isLowLatency ? directivesOf(lane.list) : '';
   const ask: Ask = {
     kind: directives === '' ? 'playlist' : 'blocked',
@@ -97,7 +100,8 @@ function directivesOf(list: HlsList | undefined): string {
 /** With its first list a lane knows where to begin; what left the window is skipped. */
 function place(lane: HlsLane, view: LaneView): HlsLane {
   const { list, next } = lane;
-  if (list === undefined) return lane;
+  // What is under way says where to go on.
+  if (list === undefined || lane.underWay !== undefined) return lane;
   const found = next === undefined ? undefined : placeAt(list, next, view.isLowLatency);
   if (found === undefined) return place({ ...lane, next: startOf(list, view.wish, view.isLowLatency) }, view);
   if (found.kind === 'gone') return place({ ...lane, next: startOf(list, { kind: 'edge' }, view.isLowLatency) }, view);
@@ -118,7 +122,7 @@ function roomFromMs(piece: Piece, { nowMs, playheadMs }: LaneView): number {
 function askMedia(lane: HlsLane, view: LaneView): LaneStep {
   const piece = lane.underWay === undefined ? pieceOf(lane, view) : undefined;
   if (piece === undefined || lane.mediaFromMs > view.nowMs || roomFromMs(piece, view) > view.nowMs)
-    return { lane, asks: [] };
+    return { lane, asks: NO_ASKS };
   const from = { session: view.session, lane: lane.index, rendition: lane.url };
   const asks: Ask[] = [];
   if (piece.mapUrl !== undefined && piece.mapUrl !== lane.mapUrl)

@@ -128,17 +128,21 @@ function settle(before: HlsViewer, nowMs: number, lateMs?: number): Step<HlsView
 
 function advanceLanes(start: HlsViewer, nowMs: number): { viewer: HlsViewer; asks: readonly Ask[] } {
   let viewer = start;
-  const asks: Ask[] = [];
+  let asks: readonly Ask[] = NO_ASKS;
   for (let index = 0; index < viewer.lanes.length; index += 1) {
     const lane = viewer.lanes[index];
     if (lane === undefined) continue;
     const step: LaneStep = advance(lane, viewOf(viewer, nowMs));
-    asks.push(...step.asks);
+    if (step.asks.length > 0) asks = asks.length === 0 ? step.asks : [...asks, ...step.asks];
+    // Most inputs change one lane or none.
+    if (step.lane === lane) continue;
     viewer = { ...viewer, lanes: viewer.lanes.map((one) => (one.index === index ? step.lane : one)) };
     viewer = withSharedStart(viewer, lane, step.lane);
   }
   return { viewer, asks };
 }
+
+const NO_ASKS: readonly Ask[] = [];
 
 /** Sound begins where the picture does: the first lane that has a list decides. */
 function withSharedStart(viewer: HlsViewer, before: HlsLane, lane: HlsLane): HlsViewer {

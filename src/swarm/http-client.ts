@@ -1,14 +1,10 @@
 /**
- * The viewers' connections: a bounded pool of kept-alive sockets for each, as a player has. The only file that sends to a stream.
+ * The viewers' connections: a bounded pool of kept-alive sockets for each, as a player has. The only door to a stream.
  * Bodies are read whole and counted; texts alone are handed on. It never follows a redirect, and asks no host that it was not allowed.
  * Invariant: each request ends with one call of `done`, also when its pool is closed.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Connection, type Outcome, type Target } from './connection.ts';
 import type { Exchange } from './ledger.ts';
-
-/** Longer than any hold of a blocking reload: three target durations of 6 s. */
-const TIMEOUT_MS = 25_000;
 
 export interface Fetched extends Exchange {
   readonly sentMs: number;
@@ -21,101 +17,109 @@ export interface ClientOptions {
   readonly isAllowed: (host: string) => boolean;
 }
 
+type Done = (fetched: Fetched) => void;
+
+interface Waiting {
+  readonly target: Target;
+  readonly keep: boolean;
+  readonly sentMs: number;
+  readonly mayRepeat: boolean;
+  readonly done: Done;
+}
+
 export class ViewerPool {
   readonly #options: ClientOptions;
-  readonly #connections: number;
-  #agents: { readonly http: HttpAgent; readonly https: HttpsAgent } | undefined;
+  readonly #most: number;
+  #connections: Connection[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(options: ClientOptions, connections: number) {
     this.#options = options;
-    this.#connections = connections;
+    this.#most = connections;
   }
 
   /** Ends all requests and connections; the next request opens new ones. */
   close(): void {
-    this.#agents?.http.destroy();
-    this.#agents?.https.destroy();
-    this.#agents = undefined;
+    const [open, waiting] = [this.#connections, this.#waiting];
+    this.#connections = [];
+    this.#waiting = [];
+    for (const connection of open) connection.close();
+    for (const one of waiting) this.#failed(one, 'CLOSED');
   }
 
-  get(url: string, keep: boolean, done: (fetched: Fetched) => void): void {
+  get(url: string, keep: boolean, done: Done): void {
     const sentMs = this.#options.nowMs();
-    const target = new URL(url);
-    const none = { status: 0, headers: {}, bytes: 0, isGzip: false, body: undefined, sentMs };
-    const isHttp = target.protocol === 'http:' || target.protocol === 'https:';
-    if (!isHttp || !this.#options.isAllowed(target.hostname)) {
-      done({ ...none, tookMs: 0, fault: 'OTHER_HOST' });
+    const target = targetOf(url);
+    if (target === undefined || !this.#options.isAllowed(target.host)) {
+      done({ ...NONE, sentMs, tookMs: 0, fault: 'OTHER_HOST' });
       return;
     }
-    this.#send(target, keep, sentMs, true, done);
+    this.#ask({ target, keep, sentMs, mayRepeat: true, done });
   }
 
-  #agentOf(isSecure: boolean): HttpAgent | HttpsAgent {
-    const sockets = { maxSockets: this.#connections, maxFreeSockets: this.#connections };
-    const options = { keepAlive: true, timeout: TIMEOUT_MS, ...sockets };
-    this.#agents ??= { http: new HttpAgent(options), https: new HttpsAgent(options) };
-    return isSecure ? this.#agents.https : this.#agents.http;
+  #ask(one: Waiting): void {
+    const { server } = one.target;
+    const idle = this.#connections.find((connection) => connection.isIdle && connection.server === server);
+    const connection = idle ?? this.#opened(one.target);
+    if (connection === undefined) this.#waiting.push(one);
+    else connection.get(one.target, one.keep, (outcome) => this.#took(one, outcome));
   }
 
-  #send(target: URL, keep: boolean, sentMs: number, mayRepeat: boolean, done: (fetched: Fetched) => void): void {
-    const isSecure = target.protocol === 'https:';
-    const { nowMs } = this.#options;
-    let isDone = false;
-    const failed = (fault: string) => {
-      if (isDone) return;
-      isDone = true;
-      const none = { status: 0, headers: {}, bytes: 0, isGzip: false, body: undefined };
-      done({ ...none, sentMs, tookMs: nowMs() - sentMs, fault });
-    };
-    const request = (isSecure ? httpsRequest : httpRequest)({
-      host: target.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: target.port || (isSecure ? 443 : 80),
-      path: target.pathname + target.search,
-      agent: this.#agentOf(isSecure),
-      headers: { 'accept-encoding': 'gzip', 'user-agent': 'pitchside-swarm', accept: '*/*' },
+  /** Undefined when this server has all the connections that a viewer may have. */
+  #opened(target: Target): Connection | undefined {
+    const toServer = this.#connections.filter(({ server }) => server === target.server).length;
+    if (toServer >= this.#most) return undefined;
+    const connection: Connection = new Connection(target, () => {
+      this.#connections = this.#connections.filter((one) => one !== connection);
+      this.#next();
     });
-    request.once('timeout', () => {
-      failed('TIMEOUT');
-      request.destroy();
-    });
-    request.once('response', (response) => {
-      readBody(response, keep, (body, bytes, fault) => {
-        if (isDone) return;
-        isDone = true;
-        const isGzip = response.headers['content-encoding'] === 'gzip';
-        const status = fault === undefined ? (response.statusCode ?? 0) : 0;
-        const rest = { sentMs, tookMs: nowMs() - sentMs, fault, body };
-        done({ status, headers: response.headers, bytes, isGzip, ...rest });
-      });
-    });
-    request.once('error', (error: NodeJS.ErrnoException) => {
-      // RFC 9112 9.3.1: a kept connection may be closed at any time; a client may send a GET again on a new one.
-      if (request.reusedSocket && mayRepeat && !isDone && error.code === 'ECONNRESET') {
-        isDone = true;
-        this.#send(target, keep, sentMs, false, done);
-        return;
-      }
-      failed(error.code ?? 'ERROR');
-    });
-    request.end();
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  #took(one: Waiting, outcome: Outcome): void {
+    if ('fault' in outcome) {
+      if (outcome.mayRepeat && one.mayRepeat) this.#ask({ ...one, mayRepeat: false });
+      else this.#failed(one, outcome.fault);
+      return;
+    }
+    // Who waits for a connection comes before what this answer brings about.
+    this.#next();
+    const { status, headers, bytes, isGzip, body } = outcome.answer;
+    const { sentMs, done } = one;
+    done({ status, headers, bytes, isGzip, body, sentMs, tookMs: this.#options.nowMs() - sentMs, fault: undefined });
+  }
+
+  #next(): void {
+    const one = this.#waiting.shift();
+    if (one !== undefined) this.#ask(one);
+  }
+
+  #failed({ sentMs, done }: Waiting, fault: string): void {
+    done({ ...NONE, sentMs, tookMs: this.#options.nowMs() - sentMs, fault });
   }
 }
 
-function readBody(
-  response: IncomingMessage,
-  keep: boolean,
-  done: (body: Buffer | undefined, bytes: number, fault: string | undefined) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  response.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (keep) chunks.push(chunk);
-  });
-  response.once('error', () => undefined);
-  // `close` comes after `end`, and alone when the body was cut.
-  response.once('close', () => {
-    if (response.complete) done(keep ? Buffer.concat(chunks) : undefined, bytes, undefined);
-    else done(undefined, bytes, 'CUT');
-  });
+const NONE = { status: 0, headers: {}, bytes: 0, isGzip: false, body: undefined };
+
+/** All viewers ask for the same few objects. */
+const targets = new Map<string, Target>();
+const TARGETS_KEPT = 5000;
+
+function targetOf(url: string): Target | undefined {
+  const known = targets.get(url);
+  if (known !== undefined) return known;
+  const { protocol, hostname, port, host, pathname, search } = new URL(url);
+  const isSecure = protocol === 'https:';
+  if (!isSecure && protocol !== 'http:') return undefined;
+  const target = {
+    server: `${protocol}//${host}`,
+    host: hostname,
+    port: Number(port) || (isSecure ? 443 : 80),
+    isSecure,
+    request: `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: pitchside-swarm\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n`,
+  };
+  if (targets.size >= TARGETS_KEPT) targets.clear();
+  targets.set(url, target);
+  return target;
 }

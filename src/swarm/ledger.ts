@@ -3,7 +3,7 @@
  * It never keeps a body or a sample. Invariant: what it keeps does not grow with the number of viewers; the names of objects are
  * bounded by OBJECTS_KEPT.
  */
-import { cacheOutcome, type HeaderFields, sharedLifetimeS } from './cache-facts.ts';
+import { cacheFacts, type HeaderFields } from './cache-facts.ts';
 import type { AskKind } from './model.ts';
 import { Spread, type SpreadFigures } from './spread.ts';
 
@@ -95,9 +95,10 @@ export class Ledger {
     }
     if (exchange.status === 0) return;
     ledger.latency.add(exchange.tookMs);
-    ledger.outcomes[cacheOutcome(exchange.headers)] += 1;
-    const lifetimeS = exchange.status === 200 ? sharedLifetimeS(exchange.headers) : undefined;
-    if (lifetimeS !== undefined) ledger.lifetimeS = Math.min(lifetimeS, ledger.lifetimeS ?? lifetimeS);
+    const { outcome, lifetimeS } = cacheFacts(exchange.headers);
+    ledger.outcomes[outcome] += 1;
+    if (exchange.status === 200 && lifetimeS !== undefined)
+      ledger.lifetimeS = Math.min(lifetimeS, ledger.lifetimeS ?? lifetimeS);
   }
 
   cameLate(kind: AskKind, lateMs: number): void {

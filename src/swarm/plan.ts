@@ -29,6 +29,8 @@ export interface SwarmWish {
   readonly maxRequestsPerSecond: number;
   readonly seed: number;
   readonly metricsUrl: string | undefined;
+  /** The edge's log on this machine. */
+  readonly edgeLogFile: string | undefined;
 }
 
 /** What is at the address, of the kinds that are in the mix. */

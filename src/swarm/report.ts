@@ -2,6 +2,7 @@
  * What a run was, as figures and as text. Pure.
  * It never extrapolates: what was not sent is not in it. Invariant: figures of a phase are of answers that came in it.
  */
+import type { EdgeLogCounts } from './edge-log.ts';
 import type { KindFigures, Ledger, LedgerFigures } from './ledger.ts';
 import { ASK_KINDS, type AskKind, VIEWER_KINDS } from './model.ts';
 import { type OriginCounts, total } from './origin-metrics.ts';
@@ -30,6 +31,8 @@ export interface PhaseReport {
   readonly origin:
     | { readonly requests: number; readonly perSecond: number; readonly byKind: OriginCounts; readonly offload: number }
     | undefined;
+  /** By the edge's own log. */
+  readonly edgeLog: EdgeLogCounts | undefined;
   /** How late this program itself was, against its viewers' schedule. */
   readonly generatorLateMs: SpreadFigures;
   readonly heldBack: number;
@@ -42,6 +45,8 @@ export interface SwarmReport {
   readonly wasStopped: boolean;
   /** Most memory of this process, MB. */
   readonly rssMb: number;
+  /** Processor time of this process. */
+  readonly cpuSeconds: number;
   readonly phases: readonly PhaseReport[];
 }
 
@@ -51,6 +56,7 @@ interface Phase {
   readonly viewers: number;
   readonly ledger: Ledger;
   readonly origin: OriginCounts | undefined;
+  readonly edgeLog?: EdgeLogCounts | undefined;
 }
 
 export function phaseReport(phase: Phase, plan: SwarmPlan, facts: StreamFacts): PhaseReport {
@@ -74,6 +80,7 @@ export function phaseReport(phase: Phase, plan: SwarmPlan, facts: StreamFacts): 
       origin === undefined
         ? undefined
         : { requests: asked, perSecond: asked / seconds, byKind: origin, offload: 1 - asked / Math.max(1, requests) },
+    edgeLog: phase.edgeLog,
     generatorLateMs: ledger.generator.figures(),
     heldBack: ledger.heldBack,
   };
@@ -96,7 +103,7 @@ function objectsPerSecond(kinds: LedgerFigures, seconds: number): number {
 
 /** Several lines. */
 export function swarmText(report: SwarmReport): string {
-  const head = `${report.seconds.toFixed(0)} s${report.wasStopped ? ' (stopped before its time)' : ''}, ${report.rssMb} MB of memory at most.`;
+  const head = `${report.seconds.toFixed(0)} s${report.wasStopped ? ' (stopped before its time)' : ''}, ${report.rssMb} MB of memory at most, ${report.cpuSeconds.toFixed(1)} s of processor time.`;
   return [head, ...report.phases.flatMap(phaseLines)].join('\n');
 }
 
@@ -112,11 +119,19 @@ function phaseLines(phase: PhaseReport): readonly string[] {
     `${name}: ${seconds.toFixed(1)} s, ${viewers} viewers, ${phase.requests} requests, ${phase.requestsPerSecond.toFixed(1)} a second${expected}`,
     table([HEADER, ...rows]),
     `cache: ${hitShare === undefined ? 'said nothing' : `${(100 * hitShare).toFixed(2)} % hits`}; a shared cache has to ask for ${phase.objectsPerSecond.toFixed(1)} objects a second`,
+    ...edgeLogLines(phase.edgeLog),
     origin === undefined
       ? 'origin: not asked (--metrics URL)'
       : `origin: ${origin.requests} requests, ${origin.perSecond.toFixed(2)} a second (${byKind(origin.byKind)}), offload ${(100 * origin.offload).toFixed(2)} %`,
     `${phase.errors} errors, ${phase.late} late segments; this program itself was late by ${generatorLateMs.p50} ms (p99 ${generatorLateMs.p99} ms)${phase.heldBack > 0 ? `, and held ${phase.heldBack} requests back` : ''}`,
   ];
+}
+
+function edgeLogLines(counts: EdgeLogCounts | undefined): readonly string[] {
+  if (counts === undefined) return [];
+  const { hits, misses } = counts;
+  const share = hits + misses === 0 ? 'no line' : `${((100 * hits) / (hits + misses)).toFixed(2)} % hits`;
+  return [`the edge's log: ${share}, ${hits} hits and ${misses} misses`];
 }
 
 function byKind(counts: OriginCounts): string {

@@ -4,8 +4,10 @@
  */
 import { setInterval } from 'node:timers';
 import type { Clock } from '../system/clock.ts';
+import { messageOf, ServiceError } from '../system/errors.ts';
 import { mayLoad } from './consent.ts';
 import { Crowd } from './crowd.ts';
+import { EdgeLog } from './edge-log.ts';
 import type { ClientOptions } from './http-client.ts';
 import { Ledger } from './ledger.ts';
 import { VIEWER_KINDS, type ViewerKind } from './model.ts';
@@ -40,7 +42,8 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmReport> {
   const facts = await surveyStream(wish, client);
   const plan = planSwarm(wish, facts, openFiles());
   options.onPlan(plan);
-  const run = new Run(options, plan, facts, client);
+  const edgeLog = wish.edgeLogFile === undefined ? undefined : await openEdgeLog(wish.edgeLogFile, plan);
+  const run = new Run(options, plan, facts, client, edgeLog);
   return await run.whole();
 }
 
@@ -49,6 +52,19 @@ function openFiles(): number {
   const report = process.report?.getReport() as { userLimits?: { open_files?: { soft?: unknown } } } | undefined;
   const soft = Number(report?.userLimits?.open_files?.soft);
   return Number.isFinite(soft) && soft > 0 ? soft : 28_000;
+}
+
+/** Throws HTTP_NOT_FOUND when there is no such log. */
+async function openEdgeLog(file: string, { hlsUrl }: SwarmPlan): Promise<EdgeLog> {
+  const channel = new URL('.', hlsUrl).pathname;
+  try {
+    return await EdgeLog.open(file, channel);
+  } catch (thrown) {
+    throw new ServiceError('HTTP_NOT_FOUND', `${file} cannot be read: ${messageOf(thrown)}`, {
+      hint: 'Name the log that the edge writes on this machine with --edge-log, and let this user read it.',
+      cause: thrown,
+    });
+  }
 }
 
 class Run {
@@ -61,8 +77,16 @@ class Run {
   #startMs: number;
   #origin: OriginCounts | undefined;
   #peakRss = 0;
+  readonly #edgeLog: EdgeLog | undefined;
 
-  constructor(options: SwarmOptions, plan: SwarmPlan, facts: StreamFacts, client: ClientOptions) {
+  constructor(
+    options: SwarmOptions,
+    plan: SwarmPlan,
+    facts: StreamFacts,
+    client: ClientOptions,
+    edgeLog: EdgeLog | undefined,
+  ) {
+    this.#edgeLog = edgeLog;
     this.#options = options;
     this.#plan = plan;
     this.#facts = facts;
@@ -84,6 +108,7 @@ class Run {
     // The clock's timers do not keep the process alive; this one does, and says how it goes.
     const progress = setInterval(() => this.#progress(), PROGRESS_MS);
     const beganMs = clock.nowMs();
+    const cpuBefore = cpuSeconds();
     try {
       this.#origin = await this.#readOrigin();
       await this.#course();
@@ -97,6 +122,7 @@ class Run {
       seconds,
       wasStopped: this.#options.signal.aborted,
       ...this.#memory(),
+      cpuSeconds: cpuSeconds() - cpuBefore,
       phases: this.#phases,
     };
   }
@@ -147,7 +173,8 @@ class Run {
     this.#origin = await this.#readOrigin();
     const origin = before === undefined || this.#origin === undefined ? undefined : countsBetween(before, this.#origin);
     const seconds = (this.#startMs - startMs) / 1000;
-    const of = { name, seconds, viewers: this.#crowd.viewers, ledger, origin };
+    const edgeLog = await this.#edgeLog?.take();
+    const of = { name, seconds, viewers: this.#crowd.viewers, ledger, origin, edgeLog };
     this.#phases.push(phaseReport(of, this.#plan, this.#facts));
   }
 
@@ -162,6 +189,12 @@ class Run {
     const rate = seconds < 1 ? '' : `, ${Math.round(this.#ledger.requests / seconds)} requests a second`;
     this.#options.onProgress(`${this.#crowd.viewers} viewers${rate}`);
   }
+}
+
+/** Of this process, in its own code and in the kernel for it. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** In turn, so that a crowd that grows has its mix at any time. */

@@ -3,7 +3,8 @@
  * It never blocks and never grows: what its queue cannot take is dropped and counted. Invariant: lines are written whole and in
  * order; after an error of the file system the next lines are tried again.
  */
-import { once } from 'node:events';
+import { open } from 'node:fs';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import type { Clock } from './clock.ts';
 import { messageOf } from './errors.ts';
@@ -32,6 +33,8 @@ const GATHERED_LENGTH = 8192;
 /** A reader of stdout that has stopped reading does not keep the service from ending. */
 const CLOSE_MS = 1000;
 
+const openFile = promisify(open);
+
 /** Resolves when the file is open; rejects with the file system's error. */
 export async function openLineFile({
   clock,
@@ -40,15 +43,14 @@ export async function openLineFile({
   onDrop,
   onError,
 }: LineFileOptions): Promise<LineFile> {
+  // Opened here and not by the stream: one that could not open its file throws later, from its timer and when the process ends.
+  const fileDescriptor = target === 'stdout' ? 1 : await openFile(target, 'a');
   const stream = pino.destination({
-    dest: target === 'stdout' ? 1 : target,
+    dest: fileDescriptor,
     sync: false,
-    append: true,
     minLength: GATHERED_LENGTH,
     maxLength: queueLength,
-    periodicFlush: GATHER_MS,
   });
-  if (target !== 'stdout') await once(stream, 'ready');
   let isFailing = false;
   stream.on('drop', onDrop);
   stream.on('write', () => {
@@ -60,18 +62,27 @@ export async function openLineFile({
   });
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   let isClosing = false;
+  let cancelFlush: (() => void) | undefined;
   return {
     write(line) {
-      if (!isClosing) stream.write(`${line}\n`);
+      if (isClosing) return;
+      stream.write(`${line}\n`);
+      cancelFlush ??= clock.after(GATHER_MS, () => {
+        cancelFlush = undefined;
+        stream.flush();
+      });
     },
     async close() {
       if (isClosing) return closed;
       isClosing = true;
+      cancelFlush?.();
       stream.end();
+      let cancelLate = (): void => undefined;
       const late = new Promise<void>((resolve) => {
-        clock.after(CLOSE_MS, resolve);
+        cancelLate = clock.after(CLOSE_MS, resolve);
       });
       await Promise.race([closed, late]);
+      cancelLate();
       stream.destroy();
     },
   };

@@ -134,10 +134,10 @@ const NEEDED: readonly Needed[] = [
 ];
 
 async function missingParts(path: string, machine: LocateMachine): Promise<string[]> {
-  const lists = new Map<string, string>();
-  for (const list of new Set(NEEDED.map((needed) => needed.list))) {
-    lists.set(list, (await machine.run(path, ['-hide_banner', list])) ?? '');
-  }
+  // At once: a service that starts again is waited for.
+  const names = [...new Set(NEEDED.map((needed) => needed.list))];
+  const texts = await Promise.all(names.map((list) => machine.run(path, ['-hide_banner', list])));
+  const lists = new Map(names.map((list, i) => [list, texts[i] ?? '']));
   return NEEDED.filter(({ list, pattern }) => !pattern.test(lists.get(list) ?? '')).map(({ name }) => name);
 }
 

@@ -11,8 +11,13 @@ import type { Metrics } from '../system/metrics.ts';
 import type { Beacon } from './beacon.ts';
 import type { DiskFaultCode, DiskHealth, DiskState } from './model.ts';
 
-/** A write to the page cache takes far less than a millisecond; one that takes so long stalls every Channel, and is not tried twice. */
+/**
+ * A write to the page cache takes far less than a millisecond, and one that waits for a disk stalls every Channel. Wall time also counts a
+ * process that is given no processor, so once is nothing; twice within SLOW_AGAIN_MS, or STUCK_MS, is the disk.
+ */
 const SLOW_MS = 250;
+const SLOW_AGAIN_MS = 10_000;
+const STUCK_MS = 1000;
 const FIRST_PROBE_MS = 1000;
 const LONGEST_PROBE_MS = 30_000;
 
@@ -68,6 +73,8 @@ export class Disk implements DiskHealth {
   #isUnsafe = false;
   /** This incarnation was never on the disk: nothing has to be noted. */
   #isFree = false;
+  /** When a write was slow; monotonic. */
+  #slowUs = Number.NEGATIVE_INFINITY;
   #probeMs = FIRST_PROBE_MS;
   #cancelProbe: () => void = () => undefined;
   #isClosed = false;
@@ -105,8 +112,14 @@ export class Disk implements DiskHealth {
     const tookMs = (clock.monotonicUs() - startUs) / 1000;
     metrics.diskWrittenBytes.inc({ channel }, bytes);
     metrics.diskWriteSeconds.observe({ channel }, tookMs / 1000);
-    if (tookMs > SLOW_MS) this.#degrade('DISK_SLOW', `a write took ${Math.round(tookMs)} ms`);
+    if (tookMs > SLOW_MS) this.#slow(tookMs, startUs);
     return true;
+  }
+
+  #slow(tookMs: number, startUs: number): void {
+    const isAgain = startUs - this.#slowUs < SLOW_AGAIN_MS * 1000;
+    this.#slowUs = startUs;
+    if (isAgain || tookMs > STUCK_MS) this.#degrade('DISK_SLOW', `a write took ${Math.round(tookMs)} ms`);
   }
 
   /** Also for what failed in the thread pool. */

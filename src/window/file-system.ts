@@ -30,6 +30,8 @@ export interface FileSystem {
 
   /** The data, and as much of the file's facts as is needed to find them, are on the disk. */
   sync(fd: number): Promise<void>;
+  /** The same of a file by its name; fine when it is not there. */
+  syncFile(path: string): Promise<void>;
   /** A whole file, on the disk when it resolves. */
   writeWhole(path: string, pieces: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void>;
   renameLater(from: string, to: string): Promise<void>;
@@ -56,6 +58,15 @@ async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
     if (codeOf(thrown) === 'ENOENT') return undefined;
     throw thrown;
   });
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await unlessMissing(open(path, constants.O_RDONLY));
+  try {
+    await handle?.datasync();
+  } finally {
+    await handle?.close();
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -88,6 +99,7 @@ export const nodeFileSystem: FileSystem = {
   rename: renameSync,
   makeFolder: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
   sync: (fd) => dataSync(fd),
+  syncFile,
   writeWhole,
   renameLater: rename,
   read: (path) => unlessMissing(readFile(path)),

@@ -12,9 +12,9 @@ interface Bounds {
 }
 
 /** What players of the live window ask for. */
-const HOT: Bounds = { ms: 60_000, bytes: 64 * 1024 * 1024 };
+export const HOT_BOUNDS: Bounds = { ms: 60_000, bytes: 64 * 1024 * 1024 };
 /** While the disk is out of order: as much as `--data none` keeps. */
-const MEMORY: Bounds = { ms: 120_000, bytes: 256 * 1024 * 1024 };
+export const UNSTORED_BOUNDS: Bounds = { ms: 120_000, bytes: 256 * 1024 * 1024 };
 
 interface Resident {
   readonly key: SegmentKey;
@@ -99,11 +99,11 @@ export class ResidentSegments {
 
   /** What is read from its file from now on. While files may not be readable, memory keeps as much as it may. */
   nextToCool(nowMs: number, newest: number, isDiskOk: boolean): SegmentKey | undefined {
-    return this.#hot.over(isDiskOk ? HOT : MEMORY, nowMs, newest);
+    return this.#hot.over(isDiskOk ? HOT_BOUNDS : UNSTORED_BOUNDS, nowMs, newest);
   }
 
   /** What is lost: memory keeps no more, and no file has it. */
   nextToLose(nowMs: number, newest: number): SegmentKey | undefined {
-    return this.#unstored.over(MEMORY, nowMs, newest);
+    return this.#unstored.over(UNSTORED_BOUNDS, nowMs, newest);
   }
 }

@@ -42,9 +42,12 @@ export class SegmentWriter {
     const path = this.#files.init(gen, track, hash);
     this.#makeFolder(gen, track);
     const fd = this.#fileSystem.open(`${path}.new`, 'fresh');
-    this.#syncs.push(fd);
-    this.#fileSystem.append(fd, bytes);
-    this.#fileSystem.rename(`${path}.new`, path);
+    try {
+      this.#fileSystem.append(fd, bytes);
+      this.#fileSystem.rename(`${path}.new`, path);
+    } finally {
+      this.#syncs.push(fd, path);
+    }
   }
 
   /** How many parts of it are in its file. */
@@ -74,9 +77,10 @@ export class SegmentWriter {
   finish(key: SegmentKey, bytes: Buffer): void {
     const file = this.#fileOf(key);
     this.#fileSystem.append(file.fd, bytes.subarray(file.sizeBytes));
-    this.#fileSystem.rename(this.#files.open(key), this.#files.whole(key));
+    const path = this.#files.whole(key);
+    this.#fileSystem.rename(this.#files.open(key), path);
     this.#open.delete(nameOf(key));
-    this.#syncs.push(file.fd);
+    this.#syncs.push(file.fd, path);
   }
 
   #fileOf(key: SegmentKey): OpenFile {
@@ -120,7 +124,7 @@ export class SegmentWriter {
 
   /** Resolves when all that was written is on the disk. */
   async close(): Promise<void> {
-    for (const { fd } of this.#open.values()) this.#syncs.push(fd);
+    for (const { fd, key } of this.#open.values()) this.#syncs.push(fd, this.#files.open(key));
     this.#open.clear();
     await this.#syncs.idle();
   }

@@ -77,18 +77,19 @@ export function start(program: string, args: readonly string[], onLine?: (line: 
   };
 }
 
-/** One service with these channels on one ladder; resolves when their slate is on air. */
+/** One service with these channels on one ladder; resolves when their slate is on air. `http`: settings of the origin. */
 export async function startService(
   material: Material,
   ladderPath: string,
   channels: readonly string[],
   latency: Latency = 'normal',
+  http: Readonly<Record<string, unknown>> = {},
 ): Promise<ServiceProcess> {
   const config = join(material.folder, `settings-${channels.length}.yaml`);
   const settings = channels.map((id) => [id, { ladder: ladderPath, keys: { primary: keyOf(id) }, latency }]);
   await writeFile(
     config,
-    JSON.stringify({ channels: Object.fromEntries(settings), ffmpeg: material.ffmpeg }, undefined, 1),
+    JSON.stringify({ channels: Object.fromEntries(settings), ffmpeg: material.ffmpeg, http }, undefined, 1),
   );
   let ports: { readonly http: number; readonly rtmp: number; readonly control: number } | undefined;
   const serve = ['serve', '--json', '--config', config, '--data', 'none', '--log-level', 'warn', ...FREE_PORTS];

@@ -291,6 +291,33 @@ describe.concurrent('beside that', () => {
   });
 });
 
+test.each(['nginx', 'varnish'])(
+  '%s: a list that has expired is asked for once, by however many at once; who waits gets it, or what was there a moment ago',
+  async (name) => {
+    const { channel, list, asked } = ownChannel();
+    const get = () => ask(edges.get(name)?.port ?? 0, list);
+    channel.setText(MEDIA_LIST, '#EXTM3U\n# 1\n');
+    // nginx counts whole seconds: fetched early in one, a list of a second is old two seconds later.
+    await delay(1000 - (Date.now() % 1000) + 50);
+    expect((await get()).body.toString()).toContain('# 1');
+    await delay(2000);
+    channel.setText(MEDIA_LIST, { kind: 'pending', key: 'l1', holdMs: 3000, late: 'expired' });
+    const viewers = Promise.all(Array.from({ length: 100 }, get));
+    while (channel.listeners === 0) await delay(10);
+    await delay(300);
+    channel.setText(MEDIA_LIST, '#EXTM3U\n# 2\n');
+    channel.wake('l1');
+    const answers = await viewers;
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
+    expect(answers.some(({ body }) => body.toString().includes('# 2'))).toBe(true);
+    expect((await get()).body.toString()).toContain('# 2');
+    expect(asked()).toEqual(['/v720/media.m3u8', '/v720/media.m3u8']);
+    // What nginx tells itself is not for browsers.
+    const controls = new Set(answers.map(({ headers }) => headers['cache-control']));
+    expect([...controls]).toEqual(['public, max-age=1, stale-if-error=6']);
+  },
+);
+
 test('an origin that is dead for 10 s: media goes on, playlists for as long as they may, and what comes back is fresh at once', async () => {
   const { channel, list, segment, segmentUrl } = ownChannel();
   const both = ['nginx', 'varnish'].map((name) => edges.get(name)?.port ?? 0);

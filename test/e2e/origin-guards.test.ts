@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccessLine } from '../../src/origin/access-log.ts';
-import type { OriginLimits } from '../../src/origin/server.ts';
+import type { OriginLimits } from '../../src/origin/limits.ts';
 import { FakeChannel } from '../fakes/channel-view.ts';
 import { startTestService } from '../rig/service.ts';
 import { ask, connect, openTestOrigin, type TestOrigin, until } from './origin-client.ts';

@@ -41,6 +41,7 @@ async function swarm(changes: Partial<SwarmWish>): Promise<{ report: SwarmReport
       thinkMs: undefined,
     },
     ...{ connections: undefined, maxRequestsPerSecond: 5000 },
+    edgeLogFile: undefined,
     metricsUrl: `http://127.0.0.1:${service.ports.control}/metrics`,
     ...changes,
   };

@@ -110,6 +110,7 @@ export function fakeDoors(changes: Partial<Omit<Doors, 'clock'>> = {}): FakeDoor
     hang: false,
     openLog: () => keptLog(),
     loadSettings: async () => fakeSettings(),
+    listenEarly: async () => undefined,
     async startService(options) {
       doors.started.push(options);
       return {

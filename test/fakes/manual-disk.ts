@@ -130,6 +130,12 @@ export class ManualDisk implements FileSystem {
     inode.syncedBytes = inode.bytes.length;
   }
 
+  async syncFile(path: string): Promise<void> {
+    this.#step();
+    const inode = this.files.get(path);
+    if (inode !== undefined) inode.syncedBytes = inode.bytes.length;
+  }
+
   async writeWhole(path: string, pieces: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     const fd = this.open(path, 'fresh');
     try {

@@ -13,7 +13,7 @@ import { makeClip } from '../rig/feeds.ts';
 import { openTheatre, type PlayerName, type Theatre } from '../rig/players.ts';
 import { waitFor } from '../rig/service.ts';
 
-const PLAYERS: readonly PlayerName[] = ['hls.js', 'dash.js', 'shaka-hls', 'shaka-dash'];
+const PLAYERS: readonly PlayerName[] = ['hls.js', 'dash.js', 'shaka-hls', 'shaka-dash', 'page-hls'];
 const CHANNELS = [
   { id: 'normal', latency: 'normal', takeover: 'refuse' },
   { id: 'low', latency: 'low', takeover: 'refuse' },

@@ -11,7 +11,9 @@ const report = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })),
+      assertionResults: z.array(
+        z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
     }),
   ),
 });
@@ -21,19 +23,26 @@ export interface ProjectOutcome {
   readonly passed: number;
   readonly failed: number;
   readonly durationMs: number;
-  /** One line per thing that is not a plainly failed test: skipped tests, files that did not load. */
+  /** What counts as failed and is no failed test: skipped tests, files that did not load, errors outside of any test. */
   readonly remarks: readonly string[];
+  /** Each failed test with the beginning of its first message. */
+  readonly failures: readonly string[];
 }
+
+/** Lines of a failure's message in the summary. */
+const MESSAGE_LINES = 12;
 
 /**
  * @param reportText the JSON report; undefined when none was written
  * @param exitCode of vitest; undefined when it was killed
+ * @param strayErrors errors that belong to no test, as texts
  */
 export function projectOutcome(
   project: string,
   reportText: string | undefined,
   exitCode: number | undefined,
   durationMs: number,
+  strayErrors: readonly string[] = [],
 ): ProjectOutcome {
   const parsed = reportText === undefined ? undefined : report.safeParse(parseJson(reportText));
   const files = parsed?.success ? parsed.data.testResults : [];
@@ -52,13 +61,26 @@ export function projectOutcome(
     remarks.push('no test ran');
     failed = 1;
   }
-  if (failed === 0 && (exitCode !== 0 || !(parsed?.success && parsed.data.success))) {
+  if (failed === 0 && strayErrors.length > 0) {
+    failed = 1;
+  } else if (failed === 0 && (exitCode !== 0 || !(parsed?.success && parsed.data.success))) {
     remarks.push(
       exitCode === undefined ? 'vitest was stopped' : `vitest ended with exit code ${exitCode} outside of any test`,
     );
     failed = 1;
   }
-  return { project, passed, failed, durationMs, remarks };
+  remarks.push(...strayErrors.map((error) => `outside of any test: ${error}`));
+  const failures = tests
+    .filter(({ status }) => status === 'failed')
+    .map(({ fullName, failureMessages }) => `${fullName}\n${beginningOf(failureMessages?.[0] ?? '')}`);
+  return { project, passed, failed, durationMs, remarks, failures };
+}
+
+function beginningOf(message: string): string {
+  return message
+    .split('\n', MESSAGE_LINES)
+    .map((line) => `    ${line}`)
+    .join('\n');
 }
 
 function parseJson(text: string): unknown {
@@ -79,6 +101,7 @@ export function outcomeTable(outcomes: readonly ProjectOutcome[]): string {
   const passed = sum((outcome) => outcome.passed);
   const failed = sum((outcome) => outcome.failed);
   return [
+    ...outcomes.flatMap(({ project, failures }) => failures.map((failure) => `${project}: failed: ${failure}`)),
     ...outcomes.flatMap(({ project, remarks }) => remarks.map((remark) => `${project}: ${remark}`)),
     '',
     row('project', 'passed', 'failed', 'time'),

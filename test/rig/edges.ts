@@ -65,7 +65,12 @@ export async function writeNginxSettings(
     ['default "";', `default "${secret}";`],
   ];
   await writeFile(join(folder, 'origin.conf'), await exchanged('nginx/origin.conf', origin));
-  const settings = await exchanged('nginx/nginx.conf', [['\n    listen 8088;', `\n    listen ${listen};`]]);
+  const inner = `127.0.0.1:${await freePort()}`;
+  const settings = await exchanged('nginx/nginx.conf', [
+    ['\n    listen 8088;', `\n    listen ${listen};`],
+    ['upstream lists { server 127.0.0.1:8087', `upstream lists { server ${inner}`],
+    ['listen 127.0.0.1:8087;', `listen ${inner};`],
+  ]);
   await writeFile(join(folder, 'nginx.conf'), settings);
   return join(folder, 'nginx.conf');
 }

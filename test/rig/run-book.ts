@@ -1,5 +1,5 @@
 /**
- * The run book as Markdown, from the alert rules themselves, for docker/README.md.
+ * The run book as Markdown, from the alert rules themselves, for docker/match-day.md.
  * It never reads or writes a file. Invariant: a row for each alert, in the order of the rules.
  */
 import { parse } from 'yaml';

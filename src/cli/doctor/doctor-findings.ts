@@ -18,6 +18,10 @@ export interface DoctorFinding {
 export interface Need {
   /** Bytes of all windows at most. */
   readonly windowBytes: number;
+  /** What of them is in memory, at most: all of it without a disk, with one what goes on while it is out of order. */
+  readonly residentBytes: number;
+  /** False with `--data none`. */
+  readonly isOnDisk: boolean;
   /** Bits a second that all channels make. */
   readonly mediaBps: number;
   /** Cores that all channels' encoders keep busy; undefined when it was not measured. */
@@ -96,7 +100,8 @@ function clockFinding({ clockSync: { synchronised, how } }: MachineFacts): Docto
   return { check: 'clock', verdict: 'problem', said: `not synchronised (${how})`, fix };
 }
 
-function diskFindings({ disk }: MachineFacts, { windowBytes, mediaBps }: Need): readonly DoctorFinding[] {
+function diskFindings({ disk }: MachineFacts, { windowBytes, mediaBps, isOnDisk }: Need): readonly DoctorFinding[] {
+  if (!isOnDisk) return [ok('disk', 'nothing is kept on it (data: none)')];
   const { folder, freeBytes, writeBytesPerSecond } = disk;
   const space = `${folder}: ${megabytes(freeBytes ?? 0)} MB free, a window is ${megabytes(windowBytes)} MB`;
   const spaceFinding: DoctorFinding =
@@ -126,9 +131,9 @@ function diskFindings({ disk }: MachineFacts, { windowBytes, mediaBps }: Need): 
 }
 
 /** Half of the memory for windows leaves the other half for encoders. */
-function memoryFinding({ memoryBytes }: MachineFacts, { windowBytes }: Need): DoctorFinding {
-  const said = `${megabytes(memoryBytes)} MB, windows take ${megabytes(windowBytes)} MB at most`;
-  if (windowBytes <= memoryBytes / 2) return ok('memory', said);
+function memoryFinding({ memoryBytes }: MachineFacts, { residentBytes }: Need): DoctorFinding {
+  const said = `${megabytes(memoryBytes)} MB, windows take ${megabytes(residentBytes)} MB of it at most`;
+  if (residentBytes <= memoryBytes / 2) return ok('memory', said);
   return { check: 'memory', verdict: 'problem', said, fix: 'Set a shorter window, or give the machine more memory.' };
 }
 

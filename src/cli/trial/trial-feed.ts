@@ -4,7 +4,7 @@
  * Invariant: the feed starts at stamp 0 and has no B-frames, so its frames lie where a worker's slots are.
  */
 import { execFile, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ServiceError } from '../../system/errors.ts';
 import { formatFrameRate, framesPerSecond, STANDARD_FRAME_RATES } from '../../system/frame-rate.ts';
 import type { PlanSource } from '../../transcode/model.ts';
@@ -52,7 +52,7 @@ export async function makeTrialFeed(
     ...[...NEARLY_LOSSLESS, ...sound, '-f', 'flv', path],
   ]);
   const { width, height, hasAudio } = probed;
-  return { path, source: { width, height, frameRate: { num, den } }, hasAudio, name: clip.path };
+  return { path, source: { width, height, frameRate: { num, den } }, hasAudio, name: basename(clip.path) };
 }
 
 async function matchFeed(ffmpegPath: string, picture: MatchPicture, seconds: number, path: string): Promise<TrialFeed> {

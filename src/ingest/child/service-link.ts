@@ -127,8 +127,7 @@ export class ServiceLink {
 
   #greet(socket: Socket, hello: Hello): void {
     const former = this.#hello;
-    const isFit = hello.version === LINK_VERSION && (former === undefined || former.listenKey === hello.listenKey);
-    if (!isFit || (this.#control !== undefined && !this.#control.destroyed)) {
+    if (!this.#fits(hello) || (this.#control !== undefined && !this.#control.destroyed)) {
       socket.write(encodeLine({ kind: 'unfit', pid: process.pid, version: LINK_VERSION }));
       return;
     }
@@ -137,6 +136,16 @@ export class ServiceLink {
     this.#cancelHold();
     if (former === undefined) this.#open(hello).catch((thrown: unknown) => this.#openFailed(thrown));
     else this.#goOn(hello);
+  }
+
+  #fits({ version, listenKey, port, tls }: Hello): boolean {
+    const former = this.#hello;
+    if (version !== LINK_VERSION) return false;
+    if (former === undefined) return true;
+    // Ports as they are open, else as the former service wanted them.
+    const { port: openPort, tlsPort } = this.#ports ?? { port: former.port, tlsPort: former.tls?.port ?? 0 };
+    const isOpen = (wanted: number, open: number) => wanted === 0 || wanted === open;
+    return former.listenKey === listenKey && isOpen(port, openPort) && isOpen(tls?.port ?? 0, tlsPort);
   }
 
   /** Another service: it is told of everybody who is in, as if they had just come. */

@@ -57,7 +57,10 @@ async function varnish(place: string, port: number, originPort: number): Promise
 }
 
 async function nginx(place: string, port: number, originPort: number): Promise<Running> {
+  const inner = `127.0.0.1:${await freePort()}`;
   const file = await settings('nginx', place, [
+    ['upstream lists { server 127.0.0.1:8087', `upstream lists { server ${inner}`],
+    ['listen 127.0.0.1:8087;', `listen ${inner};`],
     ['\n    listen 8088;', `\n    listen 127.0.0.1:${port} backlog=4096;`],
     ['server 127.0.0.1:8080', `server 127.0.0.1:${originPort}`],
     ['worker_connections 4096;', 'worker_connections 19000;'],

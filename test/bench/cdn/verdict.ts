@@ -4,6 +4,8 @@
  * the generator's own lateness stayed below a quarter of a second.
  */
 import type { PhaseReport, SwarmReport } from '../../../src/swarm/report.ts';
+import { type Asked, askedTwice } from './asked-twice.ts';
+import type { Show } from './stage.ts';
 
 export interface Measured {
   readonly wanted: number;
@@ -18,14 +20,18 @@ export interface Measured {
   readonly p95Ms: number;
   readonly generatorP99Ms: number;
   readonly rssMb: number;
+  /** Processor time of the generator for each request. */
+  readonly generatorUs: number;
   readonly isHeld: boolean;
+  /** By the origin's log, from the first viewer on. */
+  readonly asked: Asked;
   readonly capped: readonly string[];
 }
 
 const HELD_SHARE = 0.9;
 const HELD_LATE_MS = 250;
 
-export function measuredOf(report: SwarmReport, wanted: number): Measured {
+export function measuredOf({ report, originLog }: Show, wanted: number): Measured {
   const phase = phaseOf(report, 'watching');
   const { viewers, requestsPerSecond, expectedPerSecond = 0, objectsPerSecond, late, errors, generatorLateMs } = phase;
   const { perSecond = Number.NaN, offload = Number.NaN } = phase.origin ?? {};
@@ -34,7 +40,9 @@ export function measuredOf(report: SwarmReport, wanted: number): Measured {
   return {
     ...{ wanted, viewers, requestsPerSecond, expectedPerSecond, objectsPerSecond, late, errors, isHeld },
     ...{ originPerSecond: perSecond, offload, generatorP99Ms: generatorLateMs.p99, rssMb: report.rssMb },
+    generatorUs: (1e6 * report.cpuSeconds) / report.phases.reduce((sum, { requests }) => sum + requests, 0),
     p95Ms: phase.kinds.segment?.latencyMs.p95 ?? phase.kinds.part?.latencyMs.p95 ?? 0,
+    asked: askedTwice(originLog),
     capped: report.plan.capped,
   };
 }
@@ -55,9 +63,15 @@ export function rowOf(what: string, one: Measured): string {
       ? "the origin's count could not be read"
       : `origin ${one.originPerSecond.toFixed(2)} of ${one.objectsPerSecond.toFixed(2)} objects a second (${(one.originPerSecond / one.objectsPerSecond).toFixed(2)})`,
     `offload ${(100 * one.offload).toFixed(3)} %`,
+    `origin's log: ${logLine(one.asked)}`,
     `late ${one.late}, errors ${one.errors}`,
-    `segments p95 ${one.p95Ms} ms, generator late p99 ${one.generatorP99Ms} ms, ${one.rssMb} MB`,
+    `segments p95 ${one.p95Ms} ms, generator late p99 ${one.generatorP99Ms} ms, ${one.rssMb} MB, ${one.generatorUs.toFixed(0)} us of processor a request`,
   ].join(' | ');
+}
+
+function logLine({ requests, objects, unkept, early }: Asked): string {
+  const first = early[0] === undefined ? '' : ` (${early.slice(0, 3).join('; ')})`;
+  return `${requests} requests for ${objects} URLs, ${unkept} not to be kept, ${early.length} before their time${first}`;
 }
 
 const goal = (isMet: boolean) => (isMet ? 'met' : 'NOT MET');
@@ -71,6 +85,8 @@ export function verdictsOf(what: string, every: readonly Measured[], goalViewers
   const lines = [
     `${what}: origin requests / objects, worst of all crowds | ${worst.toFixed(3)} | goal <= 1.05: ${goal(worst <= 1.05)}`,
   ];
+  const early = every.reduce((sum, { asked }) => sum + asked.early.length, 0);
+  lines.push(`${what}: requests for what a cache still had, all crowds | ${early} | goal 0: ${goal(early === 0)}`);
   if (largest === undefined) return [...lines, `${what}: no crowd was held`];
   const [other] = all.filter(({ viewers }) => viewers >= 10 * largest.viewers);
   const pair = other ?? held.findLast(({ viewers }) => viewers * 5 <= largest.viewers);
@@ -92,19 +108,22 @@ export function verdictsOf(what: string, every: readonly Measured[], goalViewers
   return lines;
 }
 
-/** A spike and what followed it, against what one cache has to ask for in that time. */
-export function spikeLines(what: string, report: SwarmReport): readonly string[] {
+/** A spike and what followed it: was any object asked for twice before its time? */
+export function spikeLines(what: string, { report, originLog }: Show): readonly string[] {
   const phases = report.phases.filter(({ name }) => name === 'spike' || name === 'after');
   const sum = (of: (phase: PhaseReport) => number) => phases.reduce((all, phase) => all + of(phase), 0);
-  const [seconds, origin] = [sum((phase) => phase.seconds), sum((phase) => phase.origin?.requests ?? Number.NaN)];
-  // A text counts once more in each phase that it was renewed in before.
-  const objects = Math.ceil(sum((phase) => phase.objectsPerSecond * phase.seconds));
-  const spiked = report.plan.spike?.viewers ?? 0;
+  const { viewers = 0, what: how = '' } = report.plan.spike ?? {};
   const first = report.phases.find(({ name }) => name === 'spike');
   const slowest = Math.max(0, ...Object.values(first?.kinds ?? {}).map(({ latencyMs }) => latencyMs.p99));
-  const failed = sum(({ errors }) => errors);
+  const asked = askedTwice(originLog);
   return [
-    `${what}: ${spiked} viewers ${report.plan.spike?.what ?? ''} within a second | ${sum(({ requests }) => requests)} requests in ${seconds.toFixed(0)} s | origin ${origin} requests for ${objects} objects | goal: one an object: ${goal(origin <= objects)} | errors ${failed}, slowest p99 ${slowest} ms, ${report.rssMb} MB`,
+    [
+      `${what}: ${viewers} viewers ${how} within a second`,
+      `${sum(({ requests }) => requests)} requests in ${sum(({ seconds }) => seconds).toFixed(0)} s`,
+      `origin's log: ${logLine(asked)}`,
+      `goal: no object before its time: ${goal(asked.requests > 0 && asked.early.length === 0)}`,
+      `errors ${sum(({ errors }) => errors)}, slowest p99 ${slowest} ms, ${report.rssMb} MB`,
+    ].join(' | '),
     ...report.plan.capped.map((line) => `  capped: ${line}`),
   ];
 }

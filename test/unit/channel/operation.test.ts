@@ -1,9 +1,14 @@
 // What an operator may see and do, and what is told of it.
 import { describe, expect, test, vi } from 'vitest';
+import { describeLadder } from '../../../src/channel/ladder-in-use.ts';
 import type { ChannelNotice } from '../../../src/channel/notices.ts';
 import { NoticeBoard } from '../../../src/channel/notices.ts';
+import { choosePlan } from '../../../src/channel/plan-in-use.ts';
+import type { Timeline } from '../../../src/package/timeline.ts';
+import type { LeftOut } from '../../../src/transcode/rung-policy.ts';
 import { ChannelWorld, WORLD_LADDER, type WorldOptions } from '../../fakes/channel-world.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
+import { SOURCE } from '../../fakes/publisher-feed.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
@@ -220,6 +225,23 @@ describe('the ladder as it runs', () => {
       profile,
       frameRate: '30',
     });
+  });
+
+  test('says of a rung that was left out while it ran that it is, and why; of a pushed one no figures of an encoder', () => {
+    const choice = choosePlan(WORLD_LADDER, SOURCE.video);
+    if (choice.kind === 'bad') throw new Error(choice.reason);
+    const facts = { plan: choice.plan, timeline: { period: undefined } as Timeline, arguments: undefined };
+    const leftOut = [{ rung: 'v360', reason: 'it ended the encoder twice' } as LeftOut];
+    const { rungs } = describeLadder({ ...facts, leftOut, isPushed: false });
+    expect(rungs.map(({ id, isDropped, why }) => [id, isDropped, why])).toEqual([
+      ['v720', false, undefined],
+      ['v360', true, 'it ended the encoder twice'],
+      ['a', false, undefined],
+    ]);
+    const pushed = describeLadder({ ...facts, leftOut: [], isPushed: true }).rungs;
+    expect(pushed.map(({ isCopy, maxrateBps, preset }) => [isCopy, maxrateBps, preset])).toEqual(
+      Array(3).fill([true, undefined, undefined]),
+    );
   });
 
   test('has the codecs that are on air', async () => {

@@ -254,6 +254,30 @@ describe('a Channel begun again', () => {
 });
 
 describe('the shelf of slates', () => {
+  test('parts are finished with independent parts alone; a Segment of a Channel without parts with either', async () => {
+    const lives = await livingLow();
+    const [ofLow] = readdirSync(folder);
+    const normal = new ChannelWorld({ slates: shelf() });
+    await normal.open();
+    const [ofNormal] = readdirSync(folder).filter((name) => name !== ofLow);
+    const former = readFormerLife(lives.notebook.lines.map((line) => JSON.parse(line) as unknown));
+    const { period } = former.snapshot!.segments.at(-1)!;
+    const fits = (hasParts: boolean) => shelf().fitting(period, hasParts)?.hasIndependentParts;
+    // The newest is looked at first: it is taken where it is right, and passed over where another one is.
+    for (const newest of [ofLow!, ofNormal!]) {
+      for (const name of readdirSync(folder)) utimesSync(join(folder, name), 1, name === newest ? 2 : 1);
+      expect([fits(true), fits(false)]).toEqual([true, false]);
+    }
+    const bytes = readFileSync(join(folder, ofLow!));
+    rmSync(join(folder, ofLow!));
+    expect([fits(true), fits(false)]).toEqual([undefined, false]);
+    rmSync(join(folder, ofNormal!));
+    writeFileSync(join(folder, ofLow!), bytes);
+    expect([fits(true), fits(false)]).toEqual([true, true]);
+    const other = { ...period.tracks[0]!, id: 'other' };
+    expect(shelf().fitting({ ...period, tracks: [...period.tracks, other] }, true)).toBeUndefined();
+  });
+
   test('a slate that is cut, changed or of another version is encoded anew', async () => {
     const lives = new Lives();
     await lives.it.open();

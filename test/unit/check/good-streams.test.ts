@@ -15,6 +15,21 @@ test.each([
   expect(judge(evidence)).toEqual([]);
 });
 
+test('a weak tag of a text, as a cache makes it that unpacks it, is right, and its 304 too (RFC 9110 8.8.1, 13.1.2)', () => {
+  const weak = (fields: Readonly<Record<string, string>>) => ({ ...fields, etag: `W/${fields['etag']}` });
+  const evidence = evidenceOf(hlsWorld());
+  const probes = evidence.probes.map((probe) =>
+    probe.purpose === 'revalidate' && probe.plain !== undefined
+      ? {
+          ...probe,
+          plain: { ...probe.plain, headers: weak(probe.plain.headers as Record<string, string>) },
+        }
+      : probe,
+  );
+  expect(probes).not.toEqual(evidence.probes);
+  expect(judge({ ...evidence, probes })).toEqual([]);
+});
+
 test('the same evidence gives the same findings, and a rule is reported once with its count', () => {
   const evidence = evidenceOf(hlsWorld());
   const media = evidence.media.map((object) => ({ ...object, headers: {} }));

@@ -210,8 +210,12 @@ export const HTTP_FAULTS: readonly Planted[] = [
   planted('http.cache-control', 'a 404 without Cache-Control', hlsWorld, (evidence) =>
     set(probe(evidence, 'missing').answer, { headers: { 'access-control-allow-origin': '*' } }),
   ),
-  planted('http.etag', 'a weak ETag', hlsWorld, (evidence) =>
-    set(probe(evidence, 'revalidate').plain?.headers, { etag: 'W/"1"' }),
+  planted('http.etag', 'a weak ETag with media', hlsWorld, (evidence) => {
+    set(probe(evidence, 'revalidate'), { kind: 'segment' });
+    set(probe(evidence, 'revalidate').plain?.headers, { etag: 'W/"1"' });
+  }),
+  planted('http.etag', 'a text without an ETag', hlsWorld, (evidence) =>
+    set(probe(evidence, 'revalidate').plain?.headers, { etag: undefined }),
   ),
   answer('http.revalidation', '200 to a matching If-None-Match', 'revalidate', { status: 200 }),
   planted('http.revalidation', 'a 304 without Cache-Control', hlsWorld, (evidence) =>

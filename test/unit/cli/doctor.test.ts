@@ -9,7 +9,7 @@ import { fakeDoors } from '../../fakes/control-doors.ts';
 import { machineFacts } from '../../fakes/machine-facts.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 
-const NEED: Need = { windowBytes: 200e6, mediaBps: 6e6, cores: 2 };
+const NEED: Need = { windowBytes: 200e6, residentBytes: 200e6, isOnDisk: true, mediaBps: 6e6, cores: 2 };
 const missing = { kind: 'missing', path: undefined, message: 'no ffmpeg was found', hint: 'Install it.' } as const;
 
 describe('the doctor', () => {
@@ -43,11 +43,26 @@ describe('the doctor', () => {
 
   test('counts windows and media of all channels by the arithmetic of plan', () => {
     const channel = channelSettings(ladderOf([rung('720p', 720)]));
-    const one = needOf([channel], undefined);
-    expect(needOf([channel, channel], undefined).windowBytes).toBe(2 * one.windowBytes);
+    const one = needOf([channel], undefined, true);
+    expect(needOf([channel, channel], undefined, true).windowBytes).toBe(2 * one.windowBytes);
     // 1.8 Mbit/s and 128 kbit/s, and what the container adds
     expect(one.mediaBps).toBeGreaterThan(1_928_000);
     expect(one.mediaBps).toBeLessThan(2_050_000);
+  });
+
+  test('a window on disk takes the newest minute of memory, and two more while the disk is out of order; without a disk all of it', () => {
+    const long = { ...channelSettings(ladderOf([rung('720p', 720)])), windowMs: 3_600_000 };
+    const [disk, none] = [needOf([long], undefined, true), needOf([long], undefined, false)];
+    expect(none.residentBytes).toBe(none.windowBytes);
+    expect(disk.windowBytes).toBe(none.windowBytes);
+    expect(disk.residentBytes / (none.windowBytes / 61)).toBeCloseTo(3, 2);
+    const findings = doctorFindings(
+      machineFacts({ disk: { folder: '/nowhere', freeBytes: 0, writeBytesPerSecond: undefined } }),
+      none,
+    );
+    expect(findings.filter(({ check }) => check.startsWith('disk'))).toEqual([
+      { check: 'disk', verdict: 'ok', said: 'nothing is kept on it (data: none)', fix: '' },
+    ]);
   });
 
   test('reads the hardware encoders out of what ffmpeg lists', () => {

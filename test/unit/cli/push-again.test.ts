@@ -14,7 +14,9 @@ function start(...argv: string[]) {
   const ended = command
     .run(readArguments(command, [...argv, 'rtmp://h/live/match?key=s3cret']), io)
     .catch((error: Error) => error.message);
-  const encode = (at: number) => vi.waitFor(() => doors.encodes[at] ?? Promise.reject(new Error('not yet')));
+  // The sound is made by a real child process, which takes as long as the machine lets it.
+  const encode = (at: number) =>
+    vi.waitFor(() => doors.encodes[at] ?? Promise.reject(new Error('not yet')), { timeout: 30_000 });
   const broken = async (at: number, outTimeMs: number): Promise<void> => {
     const { listener, exit } = await encode(at);
     listener.onProgress({ ...SENT, outTimeMs });

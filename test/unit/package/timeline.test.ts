@@ -150,7 +150,9 @@ describe('the timeline', () => {
     timeline.advance(NOW);
     timeline.leave('r1');
     const events = timeline.advance(timeline.deadlineMs!);
-    expect(events.map((event) => event.kind)).toEqual(['period', 'segment', 'segment', 'segment', 'committed']);
+    const { gen } = timeline.period!;
+    const ofPeriod = events.filter((event) => event.kind !== 'segment' || event.record.gen === gen);
+    expect(ofPeriod.map((event) => event.kind)).toEqual(['period', 'segment', 'segment', 'segment', 'committed']);
     expect(committed(events)[0]?.period).toMatchObject({ ordinal: 3, startNumber: index + 1 });
   });
 
@@ -181,6 +183,24 @@ describe('the timeline', () => {
       [0, 1, 2].flatMap((k) => TRACKS.map((track) => `${track} ${k} slate`)),
     );
     expect(committed(events).map((segment) => segment.period.gen)).not.toContain(before.gen);
+  });
+
+  test('where the slate has another CMAF header the old GEN goes on as gaps, which any player of it can take', () => {
+    const { timeline } = opened();
+    const run = fakeRun('r1', () => ({ ...planOf(p30, ' other'), slate: planOf(p30).slate }), TRACKS);
+    timeline.join(run);
+    deliver(run, p30, timeline.nextNumber!, TRACKS);
+    timeline.advance(NOW);
+    const copied = timeline.period!;
+    timeline.leave('r1');
+    const next = timeline.nextNumber!;
+    const events = timeline.advance(timeline.deadlineMs!);
+    expect(timeline.period?.gen).not.toBe(copied.gen);
+    const old = events.flatMap((event) => (event.kind === 'segment' && event.record.gen === copied.gen ? [event] : []));
+    expect(old.map((event) => `${event.track} ${event.record.number - next} ${event.record.source}`)).toEqual(
+      [0, 1, 2].flatMap((k) => TRACKS.map((track) => `${track} ${k} gap`)),
+    );
+    expect(committed(events).map(({ period }) => period.gen)).not.toContain(copied.gen);
   });
 
   test('another Grid begins a Period with another GEN; numbers go on by one and media time without a gap', () => {

@@ -70,6 +70,8 @@ describe('requests', () => {
     // 3 pictures and a sound, a Segment each 2 s, 4 shields; an MPD lives for 2 s
     expect(byKind.segment).toBe(8);
     expect(byKind.mpd).toBe(2);
+    // Edges answer it themselves.
+    expect(byKind.time).toBe(0);
     expect([byKind.part, byKind.playlist]).toEqual([0, 0]);
     const parts = capacity({ mix: only('ll-hls') }).origin.byKind;
     expect(parts.part).toBe(40);
@@ -123,6 +125,12 @@ describe('bytes', () => {
     const sum = facts.reduce((total, { averageBps }) => total + averageBps, 0);
     expect(windowBytes.average).toBe(Math.round((sum * 180) / 8));
     expect(windowBytes.peak).toBeGreaterThan(windowBytes.average);
+    // On disk: the newest minute in memory, 64 MB at most, and two beside it while the disk is out of order.
+    const peak = facts.reduce((total, { peakBps }) => total + peakBps, 0);
+    const { residentBytes } = capacity({ windowMs: 86_400_000 });
+    expect(residentBytes).toEqual({ usual: Math.round((peak * 60) / 8), diskOut: Math.round((peak * 120) / 8) });
+    const heavy = ladderOf([{ ...rung('720p', 720), bitrateBps: 50_000_000, maxrateBps: 60_000_000 }]);
+    expect(capacity({ ladder: heavy }).residentBytes).toEqual({ usual: 64 * 1024 ** 2, diskOut: 256 * 1024 ** 2 });
     expect(top.peakBps).toBe(facts[0]!.peakBps + facts[3]!.peakBps);
   });
 

@@ -102,6 +102,51 @@ describe('a trial', () => {
     expect(page).toContain('prefers-color-scheme: dark');
     expect(page).not.toMatch(/NaN|undefined/);
   });
+
+  test('the page says what the text says: every figure, every advice, what was left out', () => {
+    const left = { ...trial, dropped: ['1080p: above the <source>'] };
+    const page = trialPage(left).replace(/&#60;/g, '<').replace(/&#62;/g, '>');
+    for (const { advice } of trial.steps) expect(page).toContain(advice);
+    expect(page).toContain('Left out: 1080p: above the <source>.');
+    const [, rungs = ''] = trialText(left).split('\n\n');
+    for (const line of rungs.split('\n').slice(1))
+      for (const cell of line.replace(' of BANDWIDTH', '').split(/ {2,}/)) expect(page).toContain(`>${cell}<`);
+  });
+
+  test('no scale names a figure that there is not, nor one twice', () => {
+    const same = { ...trial, rungs: trial.rungs.map((one) => ({ ...one, quality: { ...one.quality, ssim: 0.9999 } })) };
+    const [, , ssim = ''] = trialPage(same).split('<svg');
+    const figures = [...ssim.matchAll(/text-anchor="end">([\d.]+)</g)].map(([, figure]) => figure);
+    expect(figures.length).toBeGreaterThan(1);
+    for (const figure of figures) expect(Number(figure)).toBeLessThanOrEqual(1);
+    expect(new Set(figures).size).toBe(figures.length);
+  });
+
+  test('property: names of rungs never lie on each other in a curve', () => {
+    const [rungTrial] = trial.rungs;
+    const figures = fc.record({
+      heldBps: fc.integer({ min: 1e5, max: 1e7 }),
+      psnrDb: fc.float({ min: 20, max: 60, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(figures, { minLength: 1, maxLength: 8 }), (many) => {
+        const rungs = many.map(({ heldBps, psnrDb }, i) => ({
+          ...rungTrial!,
+          id: `r${i}`,
+          heldBps,
+          quality: { ...rungTrial!.quality, psnrDb },
+        }));
+        const [, psnr = ''] = trialPage({ ...trial, rungs, steps: [] }).split('<svg');
+        const places = [...psnr.matchAll(/class="rung" x="([-\d.]+)" y="([-\d.]+)" text-anchor="(\w+)"/g)].map(
+          ([, x, y, anchor]) => ({ x: Number(x) - (anchor === 'end' ? 44 : 0), y: Number(y) }),
+        );
+        expect(places).toHaveLength(rungs.length);
+        for (const [i, one] of places.entries())
+          for (const other of places.slice(0, i))
+            expect(Math.abs(one.x - other.x) > 43.8 || Math.abs(one.y - other.y) > 14.8).toBe(true);
+      }),
+    );
+  });
 });
 
 describe('what ffmpeg says', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { outcomeTable, projectOutcome } from '../../provision/outcome.ts';
+import { strayErrorText } from '../../provision/stray-errors.ts';
 
 /** A report with one file whose tests have the given states. */
 function reportOf(states: string[], fileStatus = 'passed', success = true): string {
@@ -50,10 +51,35 @@ describe('the outcome of a project', () => {
   });
 });
 
+test('errors outside of any test, and failed tests, are named with where they were thrown', () => {
+  const text = strayErrorText({
+    name: 'TypeError',
+    message: 'no such thing',
+    stack: 'TypeError: no such thing\n    at lost (src/lost.ts:3:1)',
+    VITEST_TEST_PATH: 'test/unit/lost.test.ts',
+  });
+  expect(text).toBe('TypeError: no such thing\n  while: test/unit/lost.test.ts\n    at lost (src/lost.ts:3:1)');
+  const outcome = projectOutcome('unit', reportOf(['passed']), 1, 10, [text]);
+  expect(outcome.failed).toBe(1);
+  expect(outcome.remarks).toContain(`outside of any test: ${text}`);
+  const failing = JSON.stringify({
+    success: false,
+    testResults: [
+      {
+        name: 'a.test.ts',
+        status: 'failed',
+        assertionResults: [{ status: 'failed', fullName: 'adds up', failureMessages: ['expected 1\nto be 2'] }],
+      },
+    ],
+  });
+  const table = outcomeTable([projectOutcome('unit', failing, 1, 10)]);
+  expect(table.startsWith('unit: failed: adds up\n    expected 1\n    to be 2\n')).toBe(true);
+});
+
 test('the table ends with one plain line over all projects', () => {
   const table = outcomeTable([
-    { project: 'unit', passed: 100, failed: 0, durationMs: 4321, remarks: [] },
-    { project: 'e2e', passed: 20, failed: 2, durationMs: 60_000, remarks: ['not run (todo): later'] },
+    { project: 'unit', passed: 100, failed: 0, durationMs: 4321, remarks: [], failures: [] },
+    { project: 'e2e', passed: 20, failed: 2, durationMs: 60_000, remarks: ['not run (todo): later'], failures: [] },
   ]).split('\n');
   expect(table.at(-1)).toBe('120 passed, 2 failed');
   expect(table[0]).toBe('e2e: not run (todo): later');

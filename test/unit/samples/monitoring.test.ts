@@ -116,8 +116,8 @@ describe('docker/prometheus', () => {
       expect(names).toEqual(expect.arrayContaining([`${alert} fires`, `${alert} is quiet`]));
   });
 
-  test('the run book in docker/README.md is that of the rules: run `npm run docs` after a change', () => {
-    const readme = read('docker/README.md');
+  test('the run book in docker/match-day.md is that of the rules: run `npm run docs` after a change', () => {
+    const readme = read('docker/match-day.md');
     expect(withRunBook(readme, ALERTS)).toBe(readme);
     for (const { alert, annotations } of rules) {
       expect(readme).toContain(`| \`${alert}\` |`);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cacheOutcome, sharedLifetimeS } from '../../../src/swarm/cache-facts.ts';
+import { cacheFacts } from '../../../src/swarm/cache-facts.ts';
 import { passCeiling } from '../../../src/swarm/ceiling.ts';
 import { isLoopback, mayLoad } from '../../../src/swarm/consent.ts';
 import { readDash } from '../../../src/swarm/dash-list.ts';
@@ -25,6 +25,7 @@ const WISH: SwarmWish = {
   ...{ hlsUrl: `${BASE}master.m3u8`, mpdUrl: `${BASE}manifest.mpd`, viewers: 100, mix: MIX, durationMs: 60_000 },
   ...{ rampMs: 5000, spike: undefined, thinkMs: 60_000, connections: undefined, maxRequestsPerSecond: 5000, seed: 1 },
   metricsUrl: undefined,
+  edgeLogFile: undefined,
 };
 
 function facts(shape: ConstructorParameters<typeof SwarmStream>[0] = { segmentMs: 2000 }): StreamFacts {
@@ -47,21 +48,22 @@ describe('what a cache says', () => {
     [{ 'x-cache': 'Hit from cloudfront' }, 'hit'],
     [{ 'x-cache': 'TCP_HIT from a.example' }, 'hit'],
     [{ 'x-cache': 'MISS' }, 'miss'],
+    [{ 'x-cache': 'pass' }, 'miss'],
     [{ 'x-cache': 'EXPIRED' }, 'miss'],
     [{ 'x-cache': 'UPDATING' }, 'hit'],
     [{ age: '4' }, 'hit'],
     [{ age: '0' }, 'unknown'],
     [{}, 'unknown'],
   ])('%j: %s', (headers, outcome) => {
-    expect(cacheOutcome(headers)).toBe(outcome);
+    expect(cacheFacts(headers).outcome).toBe(outcome);
   });
 
   test('RFC 9213, RFC 9111 5.2.2.10: CDN-Cache-Control before s-maxage before max-age', () => {
     const common = 'public, max-age=1, s-maxage=7, stale-if-error=300';
-    expect(sharedLifetimeS({ 'cache-control': common, 'cdn-cache-control': 'max-age=12' })).toBe(12);
-    expect(sharedLifetimeS({ 'cache-control': common })).toBe(7);
-    expect(sharedLifetimeS({ 'cache-control': 'public, max-age=86400, immutable' })).toBe(86_400);
-    expect(sharedLifetimeS({ 'cache-control': 'no-store' })).toBeUndefined();
+    expect(cacheFacts({ 'cache-control': common, 'cdn-cache-control': 'max-age=12' }).lifetimeS).toBe(12);
+    expect(cacheFacts({ 'cache-control': common }).lifetimeS).toBe(7);
+    expect(cacheFacts({ 'cache-control': 'public, max-age=86400, immutable' }).lifetimeS).toBe(86_400);
+    expect(cacheFacts({ 'cache-control': 'no-store' }).lifetimeS).toBeUndefined();
   });
 });
 
@@ -224,7 +226,7 @@ describe('the books', () => {
     expect(report.origin).toMatchObject({ requests: 10, perSecond: 1 });
     expect(report.origin?.offload).toBeCloseTo(1 - 10 / 204, 6);
     expect(report.expectedPerSecond).toBeCloseTo(195, 6);
-    const text = swarmText({ plan, seconds: 10, wasStopped: false, rssMb: 80, phases: [report] });
+    const text = swarmText({ plan, seconds: 10, wasStopped: false, rssMb: 80, cpuSeconds: 1, phases: [report] });
     expect(text).toContain('watching: 10.0 s, 100 viewers, 204 requests, 20.4 a second (195.0 by arithmetic)');
     expect(text).toContain('origin: 10 requests, 1.00 a second (hls-media 5, segment 5), offload 95.10 %');
   });

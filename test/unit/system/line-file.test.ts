@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/system/clock.ts';
 import { openLineFile } from '../../../src/system/line-file.ts';
 
@@ -69,6 +69,30 @@ it('a reader that has stopped costs its queue and nothing else: what has no room
   }
 });
 
-it('rejects when it cannot be opened', async () => {
-  await expect(open(join(folder, 'none/access.log'))).rejects.toThrow(/ENOENT/);
+it('rejects when it cannot be opened, and leaves no timer behind that would write to it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] });
+  try {
+    await expect(open(join(folder, 'none/access.log'))).rejects.toThrow(/ENOENT/);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('writes what was gathered within 250 ms, without more lines coming', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] });
+  try {
+    const target = join(folder, 'access.log');
+    const file = await open(target);
+    file.write('one');
+    file.write('two');
+    vi.advanceTimersByTime(249);
+    expect(readFileSync(target, 'utf8')).toBe('');
+    vi.advanceTimersByTime(1);
+    await vi.waitFor(() => expect(readFileSync(target, 'utf8')).toBe('one\ntwo\n'));
+    await file.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
