@@ -3,7 +3,6 @@
  * The process edge: arguments in, exit code out, and the last word on what nobody caught.
  * It never knows a command. Invariant: the process ends with 0 only when a command said so.
  */
-import { readFileSync } from 'node:fs';
 import { allCommands } from './cli/commands.ts';
 import { processIo } from './cli/io.ts';
 import { openDoors } from './cli/open-doors.ts';
@@ -11,6 +10,7 @@ import { runCommandLine } from './cli/run.ts';
 import { systemClock } from './system/clock.ts';
 import { messageOf } from './system/errors.ts';
 import { openLog } from './system/log.ts';
+import { programVersion } from './system/version.ts';
 
 /** Also what a loop that runs dry while a command waits ends with. */
 process.exitCode = 1;
@@ -26,8 +26,7 @@ function onFault(kind: string): (error: unknown) => void {
 process.on('uncaughtException', onFault('uncaughtException'));
 process.on('unhandledRejection', onFault('unhandledRejection'));
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 const clock = systemClock();
-process.exit(await runCommandLine(process.argv.slice(2), allCommands(openDoors(clock)), version, processIo(clock)));
+process.exit(
+  await runCommandLine(process.argv.slice(2), allCommands(openDoors(clock)), programVersion(), processIo(clock)),
+);

@@ -3,7 +3,8 @@
  * It never holds a rule of its own. Invariant: when start fails, everything that was opened is closed again.
  */
 import { Channel, type ChannelParts } from './channel/channel.ts';
-import type { ChannelDirectory } from './channel/view.ts';
+import { NoticeBoard } from './channel/notices.ts';
+import type { OperatedChannels } from './channel/operation.ts';
 import { openPushReceiver } from './cmaf/push-receiver.ts';
 import { openCmafReceiver } from './cmaf/receiver.ts';
 import { watchLadders } from './config/ladder-watch.ts';
@@ -13,14 +14,18 @@ import { httpLimitsOf } from './early-listener.ts';
 import type { Feed } from './ingest/model.ts';
 import { openRtmpIngest } from './ingest/rtmp-ingest.ts';
 import { readRtmpsCredentials } from './ingest/rtmps-credentials.ts';
+import { Webhooks } from './notify/webhooks.ts';
+import { ServiceOperator } from './operator.ts';
 import type { OriginListener } from './origin/listener.ts';
 import { openOrigin } from './origin/server.ts';
 import { claimServiceFolder } from './service-folder.ts';
 import type { Clock } from './system/clock.ts';
 import { messageOf, ServiceError } from './system/errors.ts';
+import { randomId, randomShare } from './system/ids.ts';
 import { openLineFile } from './system/line-file.ts';
 import type { Logger } from './system/log.ts';
 import { type Metrics, openMetrics } from './system/metrics.ts';
+import { programVersion } from './system/version.ts';
 import { noteClock, type OpenWindows, openWindows } from './windows.ts';
 
 export interface ServiceOptions {
@@ -40,7 +45,7 @@ export interface RunningService {
     readonly cmaf?: number;
     readonly control: number;
   };
-  readonly directory: ChannelDirectory;
+  readonly directory: OperatedChannels;
   /** Readiness off, who waits answered, bodies finished, encoders ended. May be called again. */
   stop(how?: StopHow): Promise<void>;
 }
@@ -96,14 +101,19 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const metrics = openMetrics();
   const windows = opened.add('windows', await openWindows({ ...given, metrics }));
   const { clock } = windows;
+  const notices = new NoticeBoard(log);
+  const webhooks = opened.add('webhooks', openWebhooks(settings, clock, log, metrics));
+  notices.listen((notice) => webhooks.tell(notice));
   const options = { ...given, clock };
   const limits = { idleMs: RECEIVER_IDLE_MS };
   const receiver = opened.add('receiver', await openCmafReceiver({ host: '127.0.0.1', port: 0, log, clock, limits }));
-  const channels = openChannels(settings, { receiver, ffmpegPath: options.ffmpegPath, clock, log, metrics }, windows);
+  const onNotice: ChannelParts['onNotice'] = (notice) => notices.tell(notice);
+  const { ffmpegPath } = options;
+  const channels = openChannels(settings, { receiver, ffmpegPath, clock, log, metrics, onNotice }, windows);
   let closing: Promise<void> | undefined;
   const closeOnce = () => (closing ??= closeChannels(channels));
   opened.add('channels that went on', { close: closeOnce });
-  const directory: ChannelDirectory = {
+  const directory: OperatedChannels = {
     get: (id) => channels.get(id),
     all: () => [...channels.values()],
     nowMs: () => clock.nowMs(),
@@ -114,30 +124,27 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const arrivals = new Arrivals(channels);
   const rtmp = opened.add('rtmp', await openIngest(options, folder.handoverFolder, arrivals, metrics));
   const push = await openPush(options, channels, metrics, opened);
-  const pageInfo = { httpPort: origin.port, rtmpPort: rtmp.port, streamKey: streamKeyOf(settings) };
-  let isStopping = false;
-  const control = opened.add(
-    'control',
-    await openControl({ ...settings.control, directory, metrics, log, clock, pageInfo, isStopping: () => isStopping }),
-  );
-  opened.add('ladder watch', await watch(settings, channels, log, metrics));
+  const operator = new ServiceOperator({ channels, settings: settings.channels, ffmpegPath, clock, log });
+  const pageInfo = {
+    httpPort: origin.port,
+    rtmpPort: rtmp.port,
+    ...programInfo(clock),
+    streamKey: streamKeyOf(settings),
+  };
+  const forControl = { directory, notices, operator, metrics, log, clock, pageInfo };
+  const isStopping = () => operator.isStopping;
+  const control = opened.add('control', await openControl({ ...settings.control, ...forControl, isStopping }));
+  operator.watches(opened.add('ladder watch', await watch(settings, channels, log, metrics)));
   // Opened last and so closed first: encoders end at once, while the origin may wait for slow readers.
   opened.add('channels', { close: closeOnce });
   for (const channel of channels.values()) channel.open();
   arrivals.open();
-  const { tlsPort } = rtmp;
-  const ports = {
-    http: origin.port,
-    rtmp: rtmp.port,
-    ...(tlsPort === undefined ? {} : { rtmps: tlsPort }),
-    ...(push === undefined ? {} : { cmaf: push.port }),
-    control: control.port,
-  };
+  const ports = portsOf(origin, rtmp, push, control);
   folder.tell({ ports });
   log.info({ ports, channels: [...channels.keys()] }, 'listening');
   const stop = async ({ handsOver = false }: StopHow): Promise<void> => {
-    isStopping = true;
-    folder.tell({ isStopping });
+    operator.stops();
+    folder.tell({ isStopping: true });
     // Segments that are being handed out grow to their end, so feeds and encoders go on until then.
     await origin.drain();
     const bodies = origin.close();
@@ -156,10 +163,30 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   };
 }
 
+interface WithPort {
+  readonly port: number;
+}
+
+function portsOf(
+  http: WithPort,
+  rtmp: WithPort & { readonly tlsPort: number | undefined },
+  push: WithPort | undefined,
+  control: WithPort,
+): RunningService['ports'] {
+  const { tlsPort } = rtmp;
+  return {
+    http: http.port,
+    rtmp: rtmp.port,
+    ...(tlsPort === undefined ? {} : { rtmps: tlsPort }),
+    ...(push === undefined ? {} : { cmaf: push.port }),
+    control: control.port,
+  };
+}
+
 /** With what the life before left on air, before anybody can ask. */
 function openChannels(
   settings: Settings,
-  parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock' | 'log' | 'metrics'>,
+  parts: Pick<ChannelParts, 'receiver' | 'ffmpegPath' | 'clock' | 'log' | 'metrics' | 'onNotice'>,
   windows: OpenWindows,
 ): ReadonlyMap<string, Channel> {
   const channels = new Map<string, Channel>();
@@ -308,6 +335,15 @@ function watch(settings: Settings, channels: ReadonlyMap<string, Channel>, log: 
       for (const problem of problems) log.error({ code: 'LADDER_INVALID', file }, problem);
     },
   });
+}
+
+function openWebhooks({ webhooks: hooks }: Settings, clock: Clock, log: Logger, metrics: Metrics): Webhooks {
+  const version = programVersion();
+  return new Webhooks({ hooks, version, clock, log, metrics, random: randomShare, newId: () => randomId(16) });
+}
+
+function programInfo(clock: Clock) {
+  return { version: programVersion(), startedMs: clock.nowMs() };
 }
 
 /** `CHANNEL?key=SECRET`, as OBS takes it. */

@@ -13,29 +13,20 @@ import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
 import type { DiskHealth, Journal, WindowStore } from '../window/model.ts';
 import type { OpenWindow } from '../window/open-window.ts';
-import { type ChannelEvent, type ChannelState, nextChannelState } from './channel-state.ts';
+import { Announcer } from './announcer.ts';
 import { Encoding } from './encoding.ts';
-import { FaultLog } from './fault-log.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
 import { type ChannelEntry, type FormerLife, planEntry } from './former-life.ts';
+import type { ChannelNotice } from './notices.ts';
 import { OnAir } from './on-air.ts';
-import { announcePlan, choosePlan, conform, type PlanInUse } from './plan-in-use.ts';
+import { type ChannelOperation, type OperatedChannel, operationOf } from './operation.ts';
+import { announcePlan, choosePlan, conform, ladderChangeProblem, type PlanInUse } from './plan-in-use.ts';
 import { PushedGroup } from './pushed-group.ts';
 import { SlateKeeper } from './slate-keeper.ts';
 import type { SlateShelf } from './slate-shelf.ts';
 import { type SourceCopy, sourceCopyOf } from './source-copy.ts';
-import { showState } from './state-figures.ts';
-import { describeChannel } from './status.ts';
-import type {
-  ChannelStatus,
-  ChannelView,
-  MediaAnswer,
-  MediaName,
-  PlaylistDirectives,
-  TextAnswer,
-  TextName,
-} from './view.ts';
-import type { WorkerFault } from './worker.ts';
+import { describeChannel, describeSource } from './status.ts';
+import type { ChannelStatus, MediaAnswer, MediaName, PlaylistDirectives, TextAnswer, TextName } from './view.ts';
 
 export interface ChannelParts {
   readonly settings: ChannelSettings;
@@ -51,22 +42,25 @@ export interface ChannelParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Told at once what happens. */
+  readonly onNotice?: (notice: ChannelNotice) => void;
 }
 
 /** A publish without a picture for so long will not have one. */
 const AWAIT_VIDEO_MS = 10_000;
+const TAKEN_OVER = 'another publisher with the key took over';
 /** Above every fill delay (timing.ts). */
 const GAP_HOLD_MS = 2000;
 
-export class Channel implements ChannelView {
+export class Channel implements OperatedChannel {
   readonly id: string;
   readonly #parts: ChannelParts;
   readonly #onAir: OnAir;
   readonly #slates: SlateKeeper;
-  readonly #faults: FaultLog;
+  readonly #told: Announcer;
   /** Where external encoders push to; undefined for a Channel that is fed over RTMP. */
   readonly pushPoint: PushedGroup | undefined;
-  #state: ChannelState = 'opening';
+  readonly operation: ChannelOperation;
   #ladder: Ladder;
   #plan: PlanInUse | undefined;
   /** Set by the first publish: Grid and Tracks are kept from then on. */
@@ -85,14 +79,13 @@ export class Channel implements ChannelView {
     this.id = settings.id;
     this.#parts = { ...parts, log: parts.log.child({ channel: settings.id }) };
     this.#ladder = settings.ladder;
-    this.#faults = new FaultLog((code) => parts.metrics.faults.inc({ channel: settings.id, code }));
-    showState(parts.metrics, settings.id, this.#state);
+    this.#told = new Announcer(this.#parts);
     this.#onAir = new OnAir(this.#parts, {
       isWanted: () => this.#feed !== undefined || this.pushPoint?.isIn === true,
       lastHeardMs: () => this.#lastHeardMs(),
       plan: () => this.#plan,
-      onCommitted: ({ source, number }) => this.#to(`${source}-segment`, `number ${number} is ${source}`),
-      onFault: (code, message) => this.#fault(code, message),
+      onCommitted: ({ source, number }) => this.#told.to(`${source}-segment`, `number ${number} is ${source}`),
+      onFault: (code, message) => this.#told.fault(code, message),
       onBroken: () => void this.close('its window failed again when it was made anew'),
     });
     this.#slates = new SlateKeeper({
@@ -100,9 +93,9 @@ export class Channel implements ChannelView {
       channel: settings.id,
       picturePath: settings.slatePath,
       onSlate: (plan, slate) => this.#slateReady(plan, slate),
-      onFailed: (message) => this.#fault('SLATE_FAILED', message),
+      onFailed: (message) => this.#told.fault('SLATE_FAILED', message),
       onPictureFailed: (message) =>
-        this.#fault(
+        this.#told.fault(
           'SLATE_PICTURE',
           message,
           'The built-in slate is shown: put a PNG there and start the service again.',
@@ -113,7 +106,16 @@ export class Channel implements ChannelView {
       parts: this.#parts,
       onAir: this.#onAir,
       waitsForSlate: () => !this.#onAir.isShown && this.#slates.isBusy,
-      onFault: (fault) => this.#workerFault(fault),
+      onFault: (fault) => this.#told.workerFault(fault),
+    });
+    this.operation = operationOf({
+      isPushed: this.pushPoint !== undefined,
+      store: parts.store,
+      onAir: this.#onAir,
+      encoding: this.#encoding,
+      plan: () => this.#plan,
+      feed: () => this.#feed,
+      beginAgain: () => this.#beginAgain(),
     });
   }
 
@@ -128,7 +130,7 @@ export class Channel implements ChannelView {
       onRunEnd: (runId) => this.#onAir.leave(runId),
       onMedia: () => this.#onAir.advance(),
       onGone: () => this.#publishOver('the pushed Tracks have ended'),
-      onFault: (code, message) => this.#fault(code, message),
+      onFault: (code, message) => this.#told.fault(code, message),
     });
   }
 
@@ -136,7 +138,9 @@ export class Channel implements ChannelView {
     this.#plan = plan;
     this.#cancelAbsence();
     if (this.#onAir.timeline.isEnded) this.#onAir.reopen(plan);
-    this.#to('publish-in', 'Tracks are pushed');
+    this.#told.to('publish-in', 'Tracks are pushed');
+    const { address = '', source = '' } = this.pushPoint?.status() ?? {};
+    this.#told.publish(address, source);
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
   }
 
@@ -146,7 +150,7 @@ export class Channel implements ChannelView {
     this.resume();
     const choice = choosePlan(this.#ladder, former.plan?.source, settings.latency);
     if (choice.kind === 'bad') {
-      this.#fault('LADDER_INVALID', choice.reason);
+      this.#told.fault('LADDER_INVALID', choice.reason);
       return;
     }
     this.#plan = choice.plan;
@@ -163,8 +167,8 @@ export class Channel implements ChannelView {
     this.#isResumed = true;
     this.#onAir.resume();
     if (timeline.isOver(this.#parts.clock.nowMs()) && !timeline.isEnded) return;
-    this.#to('slate-ready', 'the window of the former life goes on');
-    if (timeline.isEnded) this.#to('absent-too-long', 'the presentation had ended');
+    this.#told.to('slate-ready', 'the window of the former life goes on');
+    if (timeline.isEnded) this.#told.to('absent-too-long', 'the presentation had ended');
     else if (timeline.hasBeenLive) this.#awaitPublisher();
     this.#onAir.tellTexts();
   }
@@ -180,7 +184,8 @@ export class Channel implements ChannelView {
     const replaced = this.#feed;
     this.#feed = feed;
     // Its end may be told after this; it is no longer ours then.
-    replaced?.close('another publisher with the key took over');
+    replaced?.close(TAKEN_OVER);
+    if (replaced !== undefined) this.#told.unpublish(TAKEN_OVER);
     this.#parts.log.info({ publish: feed.identity.id, address: feed.identity.address }, 'publisher in');
     this.#parts.metrics.publishes.inc({ channel: this.id });
     tellAdvice(feed, this.#parts);
@@ -195,13 +200,9 @@ export class Channel implements ChannelView {
 
   /** A checked ladder from a changed file: used from the next publish on. */
   setLadder(ladder: Ladder): void {
-    if (ladder.segmentSeconds !== this.#parts.settings.ladder.segmentSeconds) {
-      // RFC 8216bis 4.4.3.1: the value of EXT-X-TARGETDURATION must not change.
-      this.#fault(
-        'LADDER_INVALID',
-        `ladder ${ladder.name} has segments of ${ladder.segmentSeconds} s, the channel runs with ${this.#parts.settings.ladder.segmentSeconds} s; ` +
-          'the ladder in force stays. Restart the service to change the segment duration.',
-      );
+    const problem = ladderChangeProblem(this.#parts.settings.ladder, ladder);
+    if (problem !== undefined) {
+      this.#told.fault('LADDER_INVALID', problem);
       return;
     }
     this.#ladder = ladder;
@@ -209,8 +210,16 @@ export class Channel implements ChannelView {
     this.#parts.log.info({ ladder: ladder.name }, 'ladder read again; it applies at the next publish');
   }
 
+  #beginAgain(): void {
+    const [feed, source] = [this.#feed, this.#feed?.source];
+    this.#isPlanFixed = false;
+    // Not as one of a publish that is on, which keeps its plan.
+    this.#lastFeedMs = 0;
+    if (feed !== undefined && source !== undefined) this.#begin(feed, source);
+  }
+
   async close(why = 'the service stops'): Promise<void> {
-    this.#to('close', why);
+    this.#told.to('close', why);
     this.#slates.close();
     this.#feed?.close(why);
     this.#onAir.close();
@@ -220,12 +229,13 @@ export class Channel implements ChannelView {
   }
 
   #begin(feed: Feed, source: SourceDescription): void {
-    if (this.#feed !== feed || this.#state === 'closed') return;
+    if (this.#feed !== feed || this.#told.state === 'closed') return;
     this.#cancelGrace();
     if (this.#isPlanFixed && this.#encoding.adopt(feed)) {
       this.#lastFeedMs = Number.POSITIVE_INFINITY;
       judgeAgainst(this.#plan?.plan, feed);
       this.#parts.log.info({ publish: feed.identity.id }, 'publisher is back; its worker goes on');
+      this.#told.publish(feed.identity.address, describeSource(source));
       return;
     }
     if (source.video === undefined) {
@@ -241,7 +251,8 @@ export class Channel implements ChannelView {
     judgeAgainst(plan.plan, feed);
     this.#lastFeedMs = Number.POSITIVE_INFINITY;
     if (this.#onAir.timeline.isEnded) this.#onAir.reopen(plan);
-    this.#to('publish-in', `publish ${feed.identity.id} has a picture`);
+    this.#told.to('publish-in', `publish ${feed.identity.id} has a picture`);
+    this.#told.publish(feed.identity.address, describeSource(source));
     announcePlan(plan, source, this.#parts.log);
     if (plan.slate === undefined) this.#slates.want(plan, this.#onAir.isOpen);
     this.#encoding.end();
@@ -251,7 +262,7 @@ export class Channel implements ChannelView {
       feed,
       clock: this.#parts.clock,
       onBase: () => this.#encoding.begin({ feed, source, plan, copy: this.#copy }),
-      onFault: (message) => this.#fault('PUBLISH_COPY', message),
+      onFault: (message) => this.#told.fault('PUBLISH_COPY', message),
     });
     if (this.#copy === undefined) this.#encoding.begin({ feed, source, plan, copy: undefined });
     else this.#copy.begin();
@@ -261,8 +272,8 @@ export class Channel implements ChannelView {
   #awaitVideo(feed: Feed): void {
     const { clock } = this.#parts;
     clock.after(Math.max(0, feed.identity.startedMs + AWAIT_VIDEO_MS - clock.nowMs()), () => {
-      if (this.#feed !== feed || this.#state === 'closed' || feed.source?.video !== undefined) return;
-      this.#fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
+      if (this.#feed !== feed || this.#told.state === 'closed' || feed.source?.video !== undefined) return;
+      this.#told.fault('PUBLISH_CODEC', 'the feed has no video; set a video encoder (H.264) in the publisher');
       feed.close('no video');
     });
   }
@@ -274,7 +285,7 @@ export class Channel implements ChannelView {
     if (keepsPlan && this.#plan !== undefined) return conform(this.#plan, source);
     const choice = choosePlan(this.#ladder, source, this.#parts.settings.latency);
     if (choice.kind === 'bad') {
-      this.#fault('LADDER_INVALID', choice.reason);
+      this.#told.fault('LADDER_INVALID', choice.reason);
       return undefined;
     }
     this.#isPlanFixed = true;
@@ -289,6 +300,7 @@ export class Channel implements ChannelView {
     const { log, clock, settings } = this.#parts;
     log.info({ publish: feed.identity.id, how }, 'publisher gone');
     this.#feed = undefined;
+    if (how === 'replaced') this.#told.unpublish(TAKEN_OVER);
     this.#lastFeedMs = clock.nowMs();
     if (!this.#encoding.isRunning || settings.reconnectGraceMs === 0 || how === 'closed') {
       this.#publishOver(`publisher gone: ${how}`);
@@ -305,8 +317,9 @@ export class Channel implements ChannelView {
   #publishOver(why: string): void {
     this.#cancelGrace();
     this.#encoding.end();
-    this.#to('publish-out', why);
-    if (this.#state !== 'closed') this.#awaitPublisher();
+    this.#told.unpublish(why);
+    this.#told.to('publish-out', why);
+    if (this.#told.state !== 'closed') this.#awaitPublisher();
   }
 
   /** For absentTimeout. */
@@ -316,18 +329,19 @@ export class Channel implements ChannelView {
     if (timeoutMs === undefined) return;
     this.#cancelAbsence();
     this.#cancelAbsence = clock.after(timeoutMs, () => {
-      this.#to('absent-too-long', `nobody published for ${timeoutMs} ms`);
-      if (this.#state === 'ended') this.#onAir.end();
+      this.#told.to('absent-too-long', `nobody published for ${timeoutMs} ms`);
+      if (this.#told.state === 'ended') this.#onAir.end();
     });
   }
 
   #slateReady(plan: PlanInUse, slate: Slate): void {
-    if (this.#state === 'closed') return;
+    if (this.#told.state === 'closed') return;
     plan.slate = slate;
     if (this.#plan?.key === plan.key) this.#plan.slate = slate;
     if (!this.#onAir.useSlate(plan, slate)) return;
-    this.#to('slate-ready', 'the slate is encoded');
-    if (this.#feed !== undefined || this.pushPoint?.isIn === true) this.#to('publish-in', 'somebody is in already');
+    this.#told.to('slate-ready', 'the slate is encoded');
+    if (this.#feed !== undefined || this.pushPoint?.isIn === true)
+      this.#told.to('publish-in', 'somebody is in already');
     this.#onAir.tellTexts();
     this.#onAir.advance();
   }
@@ -335,26 +349,6 @@ export class Channel implements ChannelView {
   #lastHeardMs(): number | undefined {
     const us = this.#feed?.statistics().heardUs;
     return us === undefined ? undefined : this.#parts.clock.utcMsOf(us);
-  }
-
-  #to(event: ChannelEvent, why: string): void {
-    const next = nextChannelState(this.#state, event);
-    if (next === this.#state) return;
-    // A Channel that never opened has nothing to tell: a start that fails says why in one line.
-    const level = this.#state === 'opening' && next === 'closed' ? 'debug' : 'info';
-    this.#parts.log[level]({ from: this.#state, to: next, event, why }, 'channel state');
-    this.#state = next;
-    showState(this.#parts.metrics, this.id, next);
-  }
-
-  #fault(code: string, message: string, hint?: string): void {
-    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message, ...(hint === undefined ? {} : { hint }) });
-    this.#parts.log.error({ code, hint }, message);
-  }
-
-  #workerFault({ level, code, message, hint, lines }: WorkerFault): void {
-    this.#faults.add({ atMs: this.#parts.clock.nowMs(), code, message, hint });
-    this.#parts.log[level]({ code, hint, lines }, message);
   }
 
   text(name: TextName, directives?: PlaylistDirectives): TextAnswer {
@@ -381,7 +375,7 @@ export class Channel implements ChannelView {
   status(): ChannelStatus {
     return describeChannel({
       id: this.id,
-      state: this.#state,
+      state: this.#told.state,
       timeline: this.#onAir.timeline,
       store: this.#parts.store,
       disk: this.#parts.health.state,
@@ -391,7 +385,7 @@ export class Channel implements ChannelView {
       worker: this.#encoding.worker,
       leftOut: this.#encoding.leftOut,
       runs: this.#encoding.runs,
-      faults: this.#faults.list(),
+      faults: this.#told.faults,
       nowMs: this.#parts.clock.nowMs(),
     });
   }

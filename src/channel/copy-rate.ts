@@ -5,7 +5,7 @@
 import type { Fragment } from '../cmaf/isobmff/model.ts';
 import type { Grid } from '../package/grid.ts';
 import type { TrackFacts } from '../package/model.ts';
-import type { WorkerFault } from './worker.ts';
+import type { WorkerFault } from './worker-fault.ts';
 
 export class CopyRate {
   readonly #track: TrackFacts;

@@ -4,6 +4,7 @@
  * media, or because it can't go on; and when `close` resolves no process is left.
  */
 import type { Feed, SourceDescription } from '../ingest/model.ts';
+import { EncoderLog } from '../transcode/encoder-log.ts';
 import type { LeftOut } from '../transcode/rung-policy.ts';
 import type { ChannelParts } from './channel.ts';
 import { EndingWorkers } from './ending-workers.ts';
@@ -14,7 +15,8 @@ import { RunLog } from './run-log.ts';
 import { RungKeeper } from './rung-keeper.ts';
 import type { SourceCopy } from './source-copy.ts';
 import type { RunStatus } from './view.ts';
-import { Worker, type WorkerFault } from './worker.ts';
+import { Worker } from './worker.ts';
+import type { WorkerFault } from './worker-fault.ts';
 
 /** What a publish is encoded from and as; `plan` has all rungs. */
 export interface EncodingJob {
@@ -36,6 +38,8 @@ export class Encoding {
   readonly #ending = new EndingWorkers();
   readonly #rungs: RungKeeper;
   readonly #log = new RunLog();
+  /** The encoders' own words, over all runs. */
+  readonly words: EncoderLog;
   #job: EncodingJob | undefined;
   #worker: Worker | undefined;
   /** Has a rung more than the worker, and takes over with its first media. */
@@ -45,6 +49,7 @@ export class Encoding {
   constructor(options: EncodingOptions) {
     this.#options = options;
     const { parts, onFault } = options;
+    this.words = new EncoderLog(parts.clock);
     this.#rungs = new RungKeeper({ parts, onFault, onDue: () => this.#bringBack() });
   }
 
@@ -101,6 +106,14 @@ export class Encoding {
     this.#worker?.kill(reason);
   }
 
+  /** Another process in place of the one that works; nothing is skipped. False: none works. */
+  replace(reason: string): boolean {
+    if (this.#worker?.liveProcess === undefined) return false;
+    this.#dropSuccessor();
+    this.#worker.replace(reason, false);
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#rungs.close();
     this.end();
@@ -120,7 +133,7 @@ export class Encoding {
       const hint = 'Free the machine, or take a ladder with fewer or smaller rungs or a faster preset.';
       onFault({ level: 'warn', code: 'ENCODER_OVERLOADED', message, hint, lines: [] });
     }
-    worker.replace(`${seconds(lagMs)} behind the feed`);
+    worker.replace(`${seconds(lagMs)} behind the feed`, true);
   }
 
   /** The wait of a rung is over: a second worker with it, beside the one that runs. */
@@ -177,6 +190,7 @@ export class Encoding {
     const { parts, onAir, waitsForSlate, onFault } = this.#options;
     return new Worker({
       parts,
+      encoderLog: this.words,
       feed,
       source,
       plan: () => this.#rungs.inUse(plan),

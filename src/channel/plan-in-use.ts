@@ -56,6 +56,16 @@ export function conform(kept: PlanInUse, source: PlanSource): PlanInUse {
   return { ...kept, plan, key, slate: key === kept.key ? kept.slate : undefined };
 }
 
+/** Why a running Channel cannot take a ladder that is right in itself. */
+export function ladderChangeProblem(running: Ladder, { name, segmentSeconds }: Ladder): string | undefined {
+  // RFC 8216bis 4.4.3.1: the value of EXT-X-TARGETDURATION must not change.
+  if (segmentSeconds === running.segmentSeconds) return undefined;
+  return (
+    `ladder ${name} has segments of ${segmentSeconds} s, the channel runs with ${running.segmentSeconds} s; ` +
+    'the ladder in force stays. Restart the service to change the segment duration.'
+  );
+}
+
 /** The rungs that workers encode of the plan, descending by bitrate: those that may be left out. */
 export function encodedRungs({ plan }: PlanInUse): string[] {
   return plan.video.filter(({ isCopy }) => !isCopy).map(({ id }) => id);

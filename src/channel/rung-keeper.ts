@@ -19,7 +19,7 @@ import {
 import type { ChannelParts } from './channel.ts';
 import { encodedRungs, type PlanInUse, withoutRungs } from './plan-in-use.ts';
 import type { RungBlame } from './run-health.ts';
-import type { WorkerFault } from './worker.ts';
+import type { WorkerFault } from './worker-fault.ts';
 
 export interface RungKeeperOptions {
   readonly parts: ChannelParts;

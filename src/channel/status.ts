@@ -70,7 +70,8 @@ export function describeChannel(facts: ChannelFacts): ChannelStatus {
   };
 }
 
-function describeSource(source: SourceDescription | undefined): string {
+/** In words, for people. */
+export function describeSource(source: SourceDescription | undefined): string {
   if (source === undefined) return 'waiting for its headers';
   const video =
     source.video === undefined

@@ -9,6 +9,7 @@ import type { Feed, SourceDescription, WorkerInput } from '../ingest/model.ts';
 import { audioOffset } from '../package/grid.ts';
 import type { RunOrigin } from '../package/segmenter.ts';
 import { workerCommand } from '../transcode/arguments.ts';
+import type { EncoderLog } from '../transcode/encoder-log.ts';
 import { redactCommandLine, startEncoder } from '../transcode/ffmpeg-process.ts';
 import type {
   EncodeCommand,
@@ -35,9 +36,11 @@ import { noteNoEncoder, noteProgress, RunFigures } from './run-figures.ts';
 import { type Death, RunHealth } from './run-health.ts';
 import { type RunStart, runStart } from './run-start.ts';
 import type { CopyStart, SourceCopy } from './source-copy.ts';
+import type { WorkerFault } from './worker-fault.ts';
 
 export interface WorkerOptions {
   readonly parts: ChannelParts;
+  readonly encoderLog: EncoderLog;
   readonly feed: Feed;
   readonly source: SourceDescription;
   /** Asked for each process: rungs may be left out, or be back. Grid and latency never change. */
@@ -58,15 +61,6 @@ export interface WorkerOptions {
   readonly onDeath: (death: Death) => void;
   /** The process has fallen behind its feed for good. */
   readonly onOverload: (lagMs: number) => void;
-}
-
-export interface WorkerFault {
-  readonly level: 'warn' | 'error';
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  /** The encoder's last words. */
-  readonly lines: readonly string[];
 }
 
 /** What belongs to one process. */
@@ -148,16 +142,21 @@ export class Worker {
     this.#live?.process.kill();
   }
 
-  /** Another process at once, with the plan of now; what this one had not encoded yet is skipped. Not counted as a death. */
-  replace(reason: string): void {
+  /** Another process at once, with the plan of now; with `skips` without what this one had not encoded yet. Not counted as a death. */
+  replace(reason: string, skips: boolean): void {
     this.#options.parts.log.info({ reason }, 'encoder replaced');
-    this.#skips = true;
+    this.#skips = skips;
     this.#tell({ kind: 'replace' });
   }
 
   encoder(): { pid: number; fps: number; speed: number | undefined } | undefined {
     const pid = this.#live?.process.pid;
     return pid === undefined ? undefined : { pid, fps: this.#progress?.fps ?? 0, speed: this.#progress?.speed };
+  }
+
+  /** The process whose media goes on air; undefined while one is starting or ending. */
+  get liveProcess(): EncodeProcess | undefined {
+    return this.#state.name === 'live' ? this.#live?.process : undefined;
   }
 
   #tick(): void {
@@ -247,7 +246,8 @@ export class Worker {
     });
     const cmaf = parts.receiver.openRun({ runId: run.id, tracks: posted, sink: this.#sink(run, posted) });
     const command = this.#command(cmaf, plan, start);
-    const process = startEncoder({ ffmpegPath: parts.ffmpegPath, command, listener: this.#listener(run) });
+    const [{ ffmpegPath }, { encoderLog: log }] = [parts, this.#options];
+    const process = startEncoder({ ffmpegPath, command, listener: this.#listener(run), log });
     parts.metrics.encoderStarts.inc({ channel: parts.settings.id });
     const live: LiveRun = {
       run,
@@ -362,9 +362,7 @@ export class Worker {
         noteProgress(parts, this.#progress, progress);
         this.#progress = progress;
       },
-      onLogLine: (line) => {
-        parts.log.debug({ line }, 'encoder says');
-      },
+      onLogLine: (line) => parts.log.debug({ line }, 'encoder says'),
       onDrain: () => {
         if (this.#live?.run === run) this.#live.owed.drained(parts.clock.nowMs());
         this.#feed.setFlow(true);

@@ -27,7 +27,14 @@ export interface LadderWatchOptions {
   readonly clock?: Clock;
 }
 
+/** What a file means now. */
+type LadderVerdict =
+  | { readonly kind: 'good'; readonly ladder: Ladder }
+  | { readonly kind: 'bad'; readonly problems: readonly string[] };
+
 export interface LadderWatch {
+  /** Reads a watched file at once; a change is told as any other before this resolves. Files that are not watched are bad. */
+  reload(file: string): Promise<LadderVerdict>;
   /** After it resolves nothing is called any more. */
   close(): Promise<void>;
 }
@@ -86,6 +93,16 @@ export async function watchLadders(options: LadderWatchOptions): Promise<LadderW
   check('first');
   await reading;
   return {
+    reload(file) {
+      const one = watched[files.indexOf(resolve(file))];
+      if (one === undefined || closed) return Promise.resolve({ kind: 'bad', problems: [`${file}: is not watched`] });
+      const verdict = reading.then(() => one.reload(() => closed));
+      reading = verdict.then(
+        () => undefined,
+        () => undefined,
+      );
+      return verdict;
+    },
     async close() {
       closed = true;
       cancel?.();
@@ -103,21 +120,19 @@ function isLinkOfMountedConfiguration(path: string): boolean {
 /** `first` acts on what it reads at once, the others only on what they have read twice. */
 type CheckMode = 'first' | 'usual' | 'may-be-gone';
 type CheckOutcome = 'settled' | 'unsettled' | 'gone';
-type Verdict =
-  | { readonly kind: 'good'; readonly ladder: Ladder }
-  | { readonly kind: 'bad'; readonly problems: readonly string[] };
 
 interface WatchedFile {
+  reload(isClosed: () => boolean): Promise<LadderVerdict>;
   check(mode: CheckMode, isClosed: () => boolean): Promise<CheckOutcome>;
 }
 
 function watchedFile(file: string, options: LadderWatchOptions): WatchedFile {
   const { log } = options;
   let inForce = options.known?.get(file);
-  let acted: Verdict | undefined = inForce === undefined ? undefined : { kind: 'good', ladder: inForce };
-  let seen: Verdict | undefined;
+  let acted: LadderVerdict | undefined = inForce === undefined ? undefined : { kind: 'good', ladder: inForce };
+  let seen: LadderVerdict | undefined;
 
-  const act = (verdict: Verdict): void => {
+  const act = (verdict: LadderVerdict): void => {
     const before = acted;
     acted = verdict;
     if (verdict.kind === 'bad') {
@@ -134,11 +149,17 @@ function watchedFile(file: string, options: LadderWatchOptions): WatchedFile {
     }
   };
   return {
+    async reload(isClosed) {
+      const found = await read(file);
+      const verdict: LadderVerdict = found === 'gone' ? { kind: 'bad', problems: [goneText(file)] } : found;
+      if (!isClosed() && !isDeepStrictEqual(verdict, acted)) act(verdict);
+      return verdict;
+    },
     async check(mode, isClosed) {
       const found = await read(file);
       if (isClosed()) return 'settled';
       const gone = found === 'gone';
-      const verdict: Verdict = gone ? { kind: 'bad', problems: [goneText(file)] } : found;
+      const verdict: LadderVerdict = gone ? { kind: 'bad', problems: [goneText(file)] } : found;
       if (isDeepStrictEqual(verdict, acted)) return 'settled';
       if (gone && mode === 'usual') return 'gone';
       // A file caught while it is being written reads differently a moment later.
@@ -155,7 +176,7 @@ function goneText(file: string): string {
   return `${file}: the file is gone; put it back, or change the settings`;
 }
 
-async function read(file: string): Promise<Verdict | 'gone'> {
+async function read(file: string): Promise<LadderVerdict | 'gone'> {
   const reading = await readLadderFile(file, file);
   if (reading.kind === 'ok') return { kind: 'good', ladder: reading.ladder };
   if (reading.kind === 'bad') return { kind: 'bad', problems: reading.problems };

@@ -148,13 +148,27 @@ interface RtmpsListen extends Listen {
   readonly keyPath: string;
 }
 
+interface ControlSettings extends Listen {
+  /** Opens the API to who is not on this machine; undefined: nobody else may use it. */
+  readonly token: string | undefined;
+}
+
+/** Where what happens is posted to. */
+export interface WebhookSettings {
+  readonly url: string;
+  readonly events: readonly ('publish' | 'unpublish' | 'fault')[];
+  /** Signs the body; undefined: it is not signed. */
+  readonly secret: string | undefined;
+}
+
 export interface Settings {
   readonly http: HttpSettings;
   readonly rtmp: Listen & { readonly limits: RtmpLimitSettings };
   readonly rtmps?: RtmpsListen | undefined;
   /** Where external encoders push CMAF to; undefined: nowhere. */
   readonly cmaf?: Listen | undefined;
-  readonly control: Listen;
+  readonly control: ControlSettings;
+  readonly webhooks: readonly WebhookSettings[];
   /** undefined: nothing is kept (`--data none`). */
   readonly dataDirectory: string | undefined;
   readonly ffmpegPath: string | undefined;

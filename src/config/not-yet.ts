@@ -9,7 +9,6 @@ const PLANNED_AT_TOP: Readonly<Record<string, string>> = {
   tls: 'TLS (put a TLS proxy in front)',
   srt: 'SRT ingest; push RTMP',
   access: 'viewer tokens; let the CDN check them',
-  webhooks: 'webhooks; read the log or the metrics',
 };
 
 const PLANNED_IN_LISTEN: Readonly<Record<string, string>> = {

@@ -14,6 +14,13 @@ export function redactSettings(settings: Settings): object {
         lock: { ...settings.http.lock, secrets: settings.http.lock.secrets.map(() => '***') },
       }),
     },
+    control: { ...settings.control, token: settings.control.token && '***' },
+    webhooks: settings.webhooks.map(({ url, events, secret }) => ({
+      // Its path and query may be a secret.
+      url: new URL(url).origin,
+      events,
+      secret: secret && '***',
+    })),
     dataDirectory: settings.dataDirectory ?? 'none',
     channels: settings.channels.map((channel) => ({
       ...channel,

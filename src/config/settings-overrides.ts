@@ -12,6 +12,7 @@ import {
   pathSchema,
   portSchema,
   secretSchema,
+  tokenSchema,
 } from './settings-schema.ts';
 import { wrongTextOf } from './shape.ts';
 import type { Environment } from './variables.ts';
@@ -50,6 +51,9 @@ export const STREAM_KEY_VARIABLE = 'PITCHSIDE_STREAM_KEY';
 /** No flag, as above. Two with a comma between while one is changed for the other. */
 export const EDGE_SECRET_VARIABLE = 'PITCHSIDE_EDGE_SECRET';
 
+/** No flag, as above. */
+export const CONTROL_TOKEN_VARIABLE = 'PITCHSIDE_CONTROL_TOKEN';
+
 export interface Override {
   readonly text: string;
   /** `--port` or `PITCHSIDE_PORT`. */
@@ -59,6 +63,7 @@ export interface Override {
 export interface Overrides {
   readonly values: ReadonlyMap<string, Override>;
   readonly streamKey: string | undefined;
+  readonly controlToken: string | undefined;
   /** Empty: not given. */
   readonly edgeSecrets: readonly string[];
   readonly problems: readonly Problem[];
@@ -86,10 +91,13 @@ export function readOverrides(flags: SettingsFlags, environment: Environment): O
   // The value of a secret is never part of a text.
   if (streamKey !== undefined && !secretSchema.safeParse(streamKey).success)
     wrong(STREAM_KEY_VARIABLE, `the secret does not fit; expected ${secretSchema.meta()?.title}`);
+  const controlToken = environment[CONTROL_TOKEN_VARIABLE] || undefined;
+  if (controlToken !== undefined && !tokenSchema.safeParse(controlToken).success)
+    wrong(CONTROL_TOKEN_VARIABLE, `the token does not fit; expected ${tokenSchema.meta()?.title}`);
   const edgeSecrets = environment[EDGE_SECRET_VARIABLE]?.split(',').filter((secret) => secret !== '') ?? [];
   if (edgeSecrets.length > 2 || edgeSecrets.some((secret) => !secretSchema.safeParse(secret).success))
     wrong(EDGE_SECRET_VARIABLE, `does not fit; expected one or two of ${secretSchema.meta()?.title}, a comma between`);
-  return { values, streamKey, edgeSecrets, problems };
+  return { values, streamKey, controlToken, edgeSecrets, problems };
 }
 
 function entry<F extends string>(flag: F, value: string, help: string, schema: z.ZodType) {

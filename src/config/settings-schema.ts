@@ -56,6 +56,12 @@ export const secretSchema = z
   .regex(/^[A-Za-z0-9._~-]{8,128}$/)
   .meta({ title: '8 to 128 of A-Z a-z 0-9 . _ ~ - (long and random)' });
 
+/** RFC 6750 2.1 (b64token): what may stand behind `Bearer`. */
+export const tokenSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._~+/-]{16,256}={0,2}$/)
+  .meta({ title: '16 to 256 of A-Z a-z 0-9 . _ ~ + / - (long and random)' });
+
 function duration(minimumMs: number, maximumMs: number, example: string) {
   const range = `${formatDurationMs(minimumMs)} to ${formatDurationMs(maximumMs)}`;
   return z
@@ -100,11 +106,6 @@ const listenShape = (defaultHost: string, defaultPort: number) =>
     host: hostSchema.default(defaultHost),
     port: portSchema.prefault(defaultPort),
   });
-
-const listen = (defaultHost: string, defaultPort: number) =>
-  listenShape(defaultHost, defaultPort)
-    .prefault({})
-    .meta({ title: `a mapping such as { port: ${defaultPort} }` });
 
 const whole = (least: number, most: number, example: number) =>
   z
@@ -191,6 +192,39 @@ const rtmpLimitsSchema = z
   .prefault({})
   .meta({ title: 'a mapping such as { connections: 128 }' });
 
+/** What a webhook may be told. */
+const WEBHOOK_EVENTS = ['publish', 'unpublish', 'fault'] as const;
+/** Each has a queue and an attempt of its own. */
+const MOST_WEBHOOKS = 16;
+
+const webhookSchema = z
+  .strictObject({
+    url: z
+      .string()
+      .max(2048)
+      .refine(isWebhookUrl, { error: 'is no URL to post to' })
+      .meta({ title: 'a URL of http or https without user and fragment, for example https://example.com/hook' }),
+    events: z
+      .array(z.enum(WEBHOOK_EVENTS))
+      .min(1)
+      .default([...WEBHOOK_EVENTS])
+      .meta({
+        title: 'a list of publish, unpublish, fault',
+      }),
+    secret: z
+      .string()
+      .regex(/^[\x21-\x7e]{16,256}$/)
+      .optional()
+      .meta({ title: '16 to 256 printable characters without blanks (long and random)' }),
+  })
+  .meta({ title: 'a mapping such as { url: https://example.com/hook, secret: SECRET }' });
+
+function isWebhookUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && username === '' && password === '' && hash === '';
+}
+
 const keysSchema = z
   .record(
     z
@@ -248,7 +282,15 @@ export const settingsFileSchema = z
       .optional()
       .meta({ title: `a mapping such as { port: ${CMAF_PORT} }` }),
     // Metrics, the console and the API have another trust than the media: loopback unless told otherwise.
-    control: listen('127.0.0.1', 8081),
+    control: listenShape('127.0.0.1', 8081)
+      .extend({ token: tokenSchema.optional() })
+      .prefault({})
+      .meta({ title: 'a mapping such as { port: 8081 }' }),
+    webhooks: z
+      .array(webhookSchema)
+      .max(MOST_WEBHOOKS)
+      .default([])
+      .meta({ title: `a list of at most ${MOST_WEBHOOKS} hooks such as [{ url: https://example.com/hook }]` }),
     data: pathSchema.optional().meta({ title: 'a folder, or none to keep nothing' }),
     ffmpeg: pathSchema.optional().meta({ title: 'the path of an ffmpeg program, for example /usr/bin/ffmpeg' }),
     logLevel: logLevelSchema.default('info'),

@@ -102,6 +102,7 @@ export async function loadSettings({ flags, env, cwd, configFile }: SettingsInpu
     dataDirectory: dataDirectoryOf(layers),
     ffmpegPath: ffmpeg === undefined ? resolved(layers.fileDirectory, file.ffmpeg) : resolve(cwd, ffmpeg.text),
     logLevel: LOG_LEVELS.find((known) => known === level) ?? file.logLevel,
+    webhooks: file.webhooks.map(({ url, events, secret }) => ({ url, events, secret })),
     channels: found.channels,
   };
   return { kind: 'ok', settings, notes: found.notes };
@@ -139,9 +140,11 @@ async function readSettingsFile(path: string, shownAs: string, env: Environment)
   return problems.length > 0 ? fail(problems) : { file: shape.value, source, problems };
 }
 
-/** Everything under `keys` and `lock`, also where somebody wrote the secret itself in its place. */
+/** Everything under `keys` and `lock`, the token, and what is said of webhooks, whose URLs are secrets too; also where somebody wrote the secret itself in its place. */
 function isSecretPath(path: readonly PropertyKey[]): boolean {
   if (path[0] === 'http' && path[1] === 'lock') return path[2] !== 'addresses' && path[2] !== 'header';
+  if (path[0] === 'control') return path[1] === 'token';
+  if (path[0] === 'webhooks') return path[2] === 'secret' || path[2] === 'url';
   return path[0] === 'channels' && path[2] === 'keys';
 }
 
@@ -156,7 +159,8 @@ function listensOf(layers: Layers): Pick<Settings, 'http' | 'rtmp' | 'control'> 
   };
   const rtmp = { ...listen(file.rtmp, 'rtmp-'), limits: file.rtmp.limits };
   const http = { ...listen(file.http, ''), ...guardsOf(layers) };
-  return { http, rtmp, control: listen(file.control, 'control-') };
+  const token = overrides.controlToken ?? file.control.token;
+  return { http, rtmp, control: { ...listen(file.control, 'control-'), token } };
 }
 
 /** Who may ask, whose word counts, what is written down, what it may cost. */

@@ -32,6 +32,13 @@ function reasonFor(status: ChannelStatus, nowMs: number): string {
 /** From the first wish to stop on: whoever asks sends its viewers elsewhere. */
 export const STOPPING: Readiness = { ready: false, channels: [], why: 'the service is stopping' };
 
+/** An operator's wish: the service itself goes on. */
+export const DRAINED: Readiness = {
+  ready: false,
+  channels: [],
+  why: 'an operator drains the service (POST /api/v1/service/undrain ends it)',
+};
+
 /** Ready only while what every Channel serves is fresh. A service without Channels has nothing to serve: not ready. */
 export function readinessOf(statuses: readonly ChannelStatus[], nowMs: number): Readiness {
   if (statuses.length === 0) return { ready: false, channels: [], why: 'no channel is configured' };

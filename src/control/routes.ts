@@ -1,29 +1,18 @@
 /**
  * The control port's answers: health, readiness, metrics, API, page. One express application, no sockets.
- * It never shows a stream key to anybody but this machine, never a stack, and changes nothing: every route is a GET.
+ * It never shows a stream key to anybody but this machine, and never a stack; what changes anything is a POST of the API.
  */
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
-import type { ChannelDirectory } from '../channel/view.ts';
 import { type ErrorCode, messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import { type ApiParts, addApi } from './api.ts';
+import { API_ROUTES, type ApiRoute } from './api-routes.ts';
 import type { PageAsset } from './page-assets.ts';
-import { diskFaultsOf, readinessOf, STOPPING } from './readiness.ts';
-import { isLocalRequest } from './trust.ts';
+import { DRAINED, diskFaultsOf, readinessOf, STOPPING } from './readiness.ts';
 
-/** What the page needs to know of the other ports. */
-export interface PageInfo {
-  readonly httpPort: number;
-  readonly rtmpPort: number;
-  /** What goes into OBS' "Stream Key" for a Channel (`match?key=SECRET`), or undefined when it has none. */
-  streamKey(channel: string): string | undefined;
-}
-
-export interface ControlRoutes {
-  readonly directory: ChannelDirectory;
+export interface ControlRoutes extends ApiParts {
   readonly metrics: Pick<Metrics, 'registry'>;
-  readonly log: Logger;
-  readonly pageInfo: PageInfo;
   readonly isStopping: () => boolean;
   readonly assets: ReadonlyMap<string, PageAsset>;
 }
@@ -36,7 +25,7 @@ function contentSecurityPolicy(httpPort: number): string {
     "script-src 'self'",
     "worker-src 'self' blob:",
     "style-src 'self'",
-    "img-src 'self' data:",
+    "img-src 'self' data: blob:",
     `media-src 'self' blob: ${origin}`,
     `connect-src 'self' ${origin}`,
     "base-uri 'none'",
@@ -47,14 +36,6 @@ function contentSecurityPolicy(httpPort: number): string {
 
 function sendError(response: Response, status: number, code: ErrorCode, message: string): void {
   response.status(status).json({ code, message });
-}
-
-function isLocal(request: Request): boolean {
-  return isLocalRequest({
-    remoteAddress: request.socket.remoteAddress,
-    host: request.headers.host,
-    headers: request.headers,
-  });
 }
 
 /** RFC 9110 13.1.2: a list of tags, compared weakly; whatever Cache-Control the request carries, which express would heed. */
@@ -73,7 +54,7 @@ function sendAsset(request: Request, response: Response, asset: PageAsset): void
   else response.send(asset.bytes);
 }
 
-function addHealth(app: Express, { directory, metrics, isStopping }: ControlRoutes): void {
+function addHealth(app: Express, { directory, metrics, operator, isStopping }: ControlRoutes): void {
   app.get('/healthz', (_request, response) => {
     const uptimeSeconds = Math.round(process.uptime());
     const disks = diskFaultsOf(directory.all().map((channel) => channel.status()));
@@ -86,7 +67,8 @@ function addHealth(app: Express, { directory, metrics, isStopping }: ControlRout
   });
   app.get('/readyz', (_request, response) => {
     const statuses = directory.all().map((channel) => channel.status());
-    const readiness = isStopping() ? STOPPING : readinessOf(statuses, directory.nowMs());
+    const refused = isStopping() ? STOPPING : operator.isDraining ? DRAINED : undefined;
+    const readiness = refused ?? readinessOf(statuses, directory.nowMs());
     response.status(readiness.ready ? 200 : 503).json(readiness);
   });
   app.get('/metrics', async (_request, response) => {
@@ -95,41 +77,15 @@ function addHealth(app: Express, { directory, metrics, isStopping }: ControlRout
   });
 }
 
-function addApi(app: Express, { directory, pageInfo }: ControlRoutes): void {
-  app.get('/api/v1/service', (request, response) => {
-    const { httpPort, rtmpPort } = pageInfo;
-    response.json({
-      httpPort,
-      rtmpPort,
-      streamKeysShown: isLocal(request),
-      nowMs: directory.nowMs(),
-    });
-  });
-  app.get('/api/v1/channels', (_request, response) => {
-    response.json({
-      nowMs: directory.nowMs(),
-      channels: directory.all().map((channel) => channel.status()),
-    });
-  });
-  app.get('/api/v1/channels/:id', (request, response) => {
-    const channel = directory.get(request.params.id);
-    if (channel === undefined) sendError(response, 404, 'HTTP_NOT_FOUND', 'No channel has this id.');
-    else response.json(channel.status());
-  });
-  app.get('/api/v1/channels/:id/stream-key', (request, response) => {
-    if (!isLocal(request)) {
-      sendError(response, 403, 'HTTP_FORBIDDEN', 'Stream keys are shown on the machine of the service only.');
-      return;
-    }
-    const known = directory.get(request.params.id) !== undefined;
-    const streamKey = known ? pageInfo.streamKey(request.params.id) : undefined;
-    if (streamKey === undefined) sendError(response, 404, 'HTTP_NOT_FOUND', 'No stream key for this channel id.');
-    else response.json({ streamKey });
-  });
-}
-
 /** RFC 9110 15.5.6: 405 comes with Allow; the rest of what nobody answered is 404. */
 function addRefusals(app: Express, log: Logger): void {
+  for (const { method, path } of Object.values<ApiRoute>(API_ROUTES)) {
+    if (method !== 'post') continue;
+    app.all(path.replace('{id}', ':id'), (_request, response) => {
+      response.set('Allow', 'POST');
+      sendError(response, 405, 'HTTP_METHOD', 'Only POST is answered here.');
+    });
+  }
   app.use((request, response) => {
     if (request.method === 'GET' || request.method === 'HEAD') {
       sendError(response, 404, 'HTTP_NOT_FOUND', 'There is nothing at this path.');
@@ -146,6 +102,12 @@ function addRefusals(app: Express, log: Logger): void {
     // express throws URIError for a path that is not valid percent-encoding.
     if (error instanceof URIError) {
       sendError(response, 400, 'HTTP_BAD_REQUEST', 'The path is not valid percent-encoding.');
+      return;
+    }
+    // Of the body's parser: what is wrong is the client's.
+    const status = Number(error.status);
+    if (status >= 400 && status < 500) {
+      sendError(response, status, 'HTTP_BAD_REQUEST', `The body cannot be read: ${messageOf(error)}.`);
       return;
     }
     log.error({ error: messageOf(error) }, 'control request failed');

@@ -5,21 +5,30 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ChannelDirectory } from '../channel/view.ts';
+import type { NoticeBoard } from '../channel/notices.ts';
+import type { OperatedChannels } from '../channel/operation.ts';
 import type { Clock } from '../system/clock.ts';
 import { type ErrorCode, messageOf, ServiceError } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
+import type { PageInfo } from './api.ts';
+import { EventStream } from './event-stream.ts';
+import type { FigureMetrics } from './figures.ts';
+import type { Operator } from './operator.ts';
 import { readPageAssets } from './page-assets.ts';
-import { controlRoutes, type PageInfo } from './routes.ts';
+import { controlRoutes } from './routes.ts';
 
 export interface ControlOptions {
   /** Loopback unless the settings say otherwise. */
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  readonly directory: ChannelDirectory;
-  readonly metrics: Pick<Metrics, 'registry'>;
+  /** Of who is not on this machine; undefined: nobody else may use the API. */
+  readonly token?: string | undefined;
+  readonly directory: OperatedChannels;
+  readonly notices: Pick<NoticeBoard, 'listen'>;
+  readonly operator: Operator;
+  readonly metrics: Pick<Metrics, 'registry'> & FigureMetrics;
   readonly log: Logger;
   readonly clock: Clock;
   readonly pageInfo: PageInfo;
@@ -97,24 +106,23 @@ function answerWireFault(error: NodeJS.ErrnoException, socket: Duplex, clock: Cl
 
 /** Opens the control port. Throws PORT_IN_USE or PORT_FORBIDDEN. */
 export async function openControl(options: ControlOptions): Promise<ControlServer> {
-  const { host, directory, metrics, log, clock, pageInfo, isStopping = () => false } = options;
-  const app = controlRoutes({
-    directory,
-    metrics,
-    log,
-    pageInfo,
-    isStopping,
-    assets: readPageAssets(),
-  });
+  const { host, directory, metrics, log, clock, isStopping = () => false, ...rest } = options;
+  const events = new EventStream({ directory, metrics, clock, log });
+  const { token, pageInfo, operator } = rest;
+  const api = { directory, log, pageInfo, events, operator, token };
+  const app = controlRoutes({ ...api, metrics, isStopping, assets: readPageAssets() });
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 }, app);
   server.on('clientError', (error, socket) => answerWireFault(error, socket, clock));
   server.maxConnections = MAX_CONNECTIONS;
   const port = await listen(server, host, options.port);
+  const deafen = rest.notices.listen((notice) => events.tell(notice));
   server.on('error', (error) => log.error({ error: messageOf(error) }, 'control port error'));
   return {
     port,
     close: () =>
       new Promise((resolve) => {
+        deafen();
+        events.close();
         const cancel = clock.after(CLOSE_GRACE_MS, () => server.closeAllConnections());
         server.close(() => {
           cancel();

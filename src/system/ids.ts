@@ -10,6 +10,11 @@ export function randomSecret(): string {
   return randomBytes(16).toString('base64url');
 }
 
+/** From 0 to below 1, evenly. */
+export function randomShare(): number {
+  return randomBytes(4).readUInt32BE() / 2 ** 32;
+}
+
 /** The first `length` hex digits of the SHA-256 of the parts. */
 export function contentHash(parts: readonly (string | Uint8Array)[], length = 16): string {
   const hash = createHash('sha256');

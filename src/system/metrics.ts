@@ -30,6 +30,7 @@ export function openMetrics() {
     ...packagerMetrics(make),
     ...windowMetrics(make),
     ...channelMetrics(make),
+    ...webhookMetrics(make),
   };
 }
 
@@ -243,5 +244,16 @@ function channelMetrics({ counter, gauge }: Make) {
     ladderReloads: counter('config_ladder_reloads_total', 'Ladder files read again, by outcome: good or bad.', [
       'outcome',
     ]),
+  };
+}
+
+function webhookMetrics({ counter, gauge }: Make) {
+  return {
+    webhooks: counter(
+      'webhook_deliveries_total',
+      'Webhooks by hook (its place in the settings, from 1) and outcome: delivered, retried, given-up, dropped.',
+      ['hook', 'outcome'],
+    ),
+    webhooksWaiting: gauge('webhook_waiting', 'Events that wait for their receiver, by hook.', ['hook']),
   };
 }

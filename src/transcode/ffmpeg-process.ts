@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import Ffmpeg from 'fluent-ffmpeg';
+import type { EncoderLog } from './encoder-log.ts';
 import type { EncodeCommand, EncodeProcess, EncodeProcessListener } from './model.ts';
 import { parseProgressLine } from './progress.ts';
 
@@ -12,6 +13,8 @@ export interface EncoderRequest {
   readonly ffmpegPath: string;
   readonly command: EncodeCommand;
   readonly listener: EncodeProcessListener;
+  /** What it says, and its start and end, is noted there too. */
+  readonly log?: EncoderLog;
   /** -20 (first) to 19 (last); 0 or undefined: as this process. */
   readonly niceness?: number;
 }
@@ -36,7 +39,7 @@ interface CommandInternals {
 
 /** Starts the command. Failures to start, too, arrive as onExit (code undefined, the reason as the last line). */
 export function startEncoder(request: EncoderRequest): EncodeProcess {
-  const run = new EncoderRun(request.listener);
+  const run = new EncoderRun(request.listener, request.log);
   run.start(request);
   return run;
 }
@@ -46,8 +49,14 @@ export function redactCommandLine(commandLine: string): string {
   return commandLine.replace(/(-headers )[\s\S]*?\r\n(?= )/g, '$1<hidden>');
 }
 
+/** The same of the arguments themselves. */
+function redactArguments(args: readonly string[]): string[] {
+  return args.map((arg, at) => (args[at - 1] === '-headers' ? '<hidden>' : arg));
+}
+
 class EncoderRun implements EncodeProcess {
   readonly #listener: EncodeProcessListener;
+  readonly #log: EncoderLog | undefined;
   readonly #lastLines: string[] = [];
   #child: ChildProcess | undefined;
   #pending: Buffer[] = [];
@@ -57,12 +66,17 @@ class EncoderRun implements EncodeProcess {
   #exited = false;
   #full = false;
 
-  constructor(listener: EncodeProcessListener) {
+  constructor(listener: EncodeProcessListener, log: EncoderLog | undefined) {
     this.#listener = listener;
+    this.#log = log;
   }
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  get argumentList(): readonly string[] | undefined {
+    return this.#child && redactArguments(this.#child.spawnargs.slice(1));
   }
 
   start({ ffmpegPath, command, niceness }: EncoderRequest): void {
@@ -128,6 +142,7 @@ class EncoderRun implements EncodeProcess {
       child.kill('SIGKILL');
       return;
     }
+    this.#log?.add(`-- ffmpeg ${child.pid} started`);
     this.#listener.onStart(child.pid, redactCommandLine(line));
     this.#flushPending(child);
   }
@@ -160,6 +175,7 @@ class EncoderRun implements EncodeProcess {
   }
 
   #remember(line: string): void {
+    this.#log?.add(line);
     this.#lastLines.push(line);
     if (this.#lastLines.length > LAST_LINES) this.#lastLines.shift();
   }
@@ -176,6 +192,7 @@ class EncoderRun implements EncodeProcess {
     }
     this.#exited = true;
     this.#pending = [];
+    if (ran) this.#log?.add(`-- ffmpeg ${this.#child?.pid} ended, ${signal ?? `code ${code}`}`);
     this.#listener.onExit({ code: ran ? code : undefined, signal, lastLines: this.#lastLines });
   }
 }

@@ -99,6 +99,8 @@ export interface EncodeExit {
 
 export interface EncodeProcess {
   readonly pid: number | undefined;
+  /** As it was started, without secrets; undefined before. */
+  readonly argumentList?: readonly string[] | undefined;
   /** False when the pipe is full; `onDrain` tells when it is not any more. */
   write(bytes: Buffer): boolean;
   /** Clean stop: end of stdin; all outputs are flushed and closed. */

@@ -1,11 +1,12 @@
-/** The player page in Chromium, against a stand-in for the origin: shows state, plays by both engines, fits a phone. */
+/** A channel's view in Chromium, against a stand-in for the origin and a service without events: shows state, plays by both engines, fits a phone. */
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NoticeBoard } from '../../src/channel/notices.ts';
 import { type ControlServer, openControl } from '../../src/control/server.ts';
 import type { Advice } from '../../src/ingest/advice-model.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
-import { channelStatus, controlDirectory } from '../fakes/control-directory.ts';
+import { channelStatus, controlDirectory, idleOperator, pageInfo } from '../fakes/control-directory.ts';
 import { type ControlOrigin, openControlOrigin } from '../fakes/control-origin.ts';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 
@@ -30,7 +31,6 @@ let browser: Browser;
 
 beforeAll(async () => {
   origin = await openControlOrigin();
-  const pageInfo = { httpPort: origin.port, rtmpPort: 1935, streamKey: (id: string) => `${id}?key=S3CRET` };
   control = await openControl({
     host: '127.0.0.1',
     port: 0,
@@ -38,7 +38,9 @@ beforeAll(async () => {
     metrics: openMetrics(),
     log: keptLog(),
     clock,
-    pageInfo,
+    notices: new NoticeBoard(keptLog()),
+    operator: idleOperator(),
+    pageInfo: pageInfo(origin.port),
   });
   browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 });
@@ -85,7 +87,8 @@ async function visit(width: number, colorScheme: 'dark' | 'light'): Promise<Visi
     const { hostname, protocol } = new URL(request.url());
     if (protocol.startsWith('http') && hostname !== '127.0.0.1') complaints.push(`asked ${request.url()}`);
   });
-  await page.goto(`http://127.0.0.1:${control.port}/`);
+  // A link of before the console: it still means the channel.
+  await page.goto(`http://127.0.0.1:${control.port}/#match`);
   return { page, complaints, close: () => context.close() };
 }
 
@@ -97,7 +100,7 @@ async function expectMoving(page: Page): Promise<void> {
   await expect.poll(() => position(page), { timeout: 10_000 }).toBeGreaterThan(before + 1);
 }
 
-describe('the player page', () => {
+describe('the view of a channel', () => {
   test.each([
     ['hls', 'dark'],
     ['dash', 'light'],
@@ -191,7 +194,7 @@ describe('the player page', () => {
     await expect.poll(() => page.locator('#channel option').count()).toBe(2);
     await page.selectOption('#channel', 'training');
     await expect.poll(() => page.textContent('#dash-url')).toContain('/live/training/manifest.mpd');
-    expect(page.url()).toMatch(/#training$/);
+    expect(page.url()).toMatch(/#\/training$/);
     await page.click('#unmute');
     expect(await page.evaluate(() => document.querySelector('video')?.muted)).toBe(false);
     await close();

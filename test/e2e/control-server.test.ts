@@ -1,10 +1,11 @@
 /** The control port over real sockets. */
 import { createConnection } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { NoticeBoard } from '../../src/channel/notices.ts';
 import { type ControlServer, openControl } from '../../src/control/server.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
-import { channelStatus, controlDirectory } from '../fakes/control-directory.ts';
+import { channelStatus, controlDirectory, idleOperator, pageInfo } from '../fakes/control-directory.ts';
 import { keptLog } from '../fakes/control-quiet-log.ts';
 
 const clock = systemClock();
@@ -20,7 +21,9 @@ const options = (port: number) => ({
   metrics: openMetrics(),
   log,
   clock,
-  pageInfo: { httpPort: 8080, rtmpPort: 1935, streamKey: (id: string) => `${id}?key=S3CRET` },
+  notices: new NoticeBoard(log),
+  operator: idleOperator(),
+  pageInfo: pageInfo(8080),
 });
 
 beforeAll(async () => {
@@ -116,6 +119,33 @@ describe('the API', () => {
     ]) {
       expect(await (await fetch(base + path)).text()).not.toContain('S3CRET');
     }
+  });
+});
+
+describe('the event stream', () => {
+  test('is there for 32; one more is 503 with Retry-After, until one has gone; HEAD opens none', async () => {
+    const open = async () => {
+      const abort = new AbortController();
+      return { abort, answer: await fetch(`${base}/api/v1/events`, { signal: abort.signal }) };
+    };
+    expect((await fetch(`${base}/api/v1/events`, { method: 'HEAD' })).headers.get('content-type')).toContain(
+      'text/event-stream',
+    );
+    const streams = await Promise.all(Array.from({ length: 32 }, open));
+    expect(streams.map(({ answer }) => answer.status)).toEqual(Array(32).fill(200));
+    const { answer: refused } = await open();
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
+      503,
+      '10',
+      { code: 'HTTP_OVERLOADED' },
+    ]);
+    streams[0]!.abort.abort();
+    await vi.waitFor(async () => {
+      const { abort, answer } = await open();
+      abort.abort();
+      expect(answer.status).toBe(200);
+    });
+    for (const { abort } of streams) abort.abort();
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import { Channel, type ChannelParts } from '../../src/channel/channel.ts';
 import { type ChannelEntry, readFormerLife } from '../../src/channel/former-life.ts';
+import type { ChannelNotice } from '../../src/channel/notices.ts';
 import type { SlateShelf } from '../../src/channel/slate-shelf.ts';
 import type { ChannelSettings, Ladder } from '../../src/config/model.ts';
 import { type Grid, makeGrid } from '../../src/package/grid.ts';
@@ -44,6 +45,8 @@ export class ChannelWorld {
   readonly channel: Channel;
   /** Keys that the Channel woke. */
   readonly woken: string[] = [];
+  /** What the Channel told. */
+  readonly notices: ChannelNotice[] = [];
   readonly #hasParts: boolean;
   #publishes = 0;
 
@@ -57,7 +60,8 @@ export class ChannelWorld {
     const former = { ...readFormerLife([]), isContinued: false, numbersFrom: 0, ...options.former };
     const health = { state: { kind: 'none' } } as const;
     const window = { store, journal, health, former, slates: options.slates };
-    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', clock, log, metrics, ...window });
+    const onNotice = (notice: ChannelNotice) => this.notices.push(notice);
+    this.channel = new Channel({ settings, receiver, ffmpegPath: 'ffmpeg', clock, log, metrics, onNotice, ...window });
     this.channel.onReady((key) => this.woken.push(key));
   }
 

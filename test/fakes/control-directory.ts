@@ -1,5 +1,8 @@
 /** A ChannelDirectory whose statuses a test sets by hand; it serves no media. */
-import type { ChannelDirectory, ChannelStatus, ChannelView } from '../../src/channel/view.ts';
+import type { ChannelOperation, OperatedChannel, OperatedChannels } from '../../src/channel/operation.ts';
+import type { ChannelStatus } from '../../src/channel/view.ts';
+import type { PageInfo } from '../../src/control/api.ts';
+import type { Operator } from '../../src/control/operator.ts';
 
 export function channelStatus(changes: Partial<ChannelStatus> = {}): ChannelStatus {
   return {
@@ -57,13 +60,48 @@ export function channelStatus(changes: Partial<ChannelStatus> = {}): ChannelStat
   };
 }
 
-export interface ControlDirectory extends ChannelDirectory {
+/** Of a Channel that nobody publishes to. */
+const IDLE_OPERATION: ChannelOperation = {
+  ladder: () => ({ ladder: 'two-core', rungs: [], arguments: null }),
+  encoderLog: () => [],
+  newestPictures: () => undefined,
+  stopPublisher: () => ({ code: 'PUBLISH_NONE', message: 'Nobody publishes to this channel.' }),
+  restartEncoder: () => ({ code: 'ENCODER_NONE', message: 'No encoder is at work.' }),
+  applyLadder: () => ({ code: 'PUBLISH_NONE', message: 'Nobody publishes to this channel.' }),
+};
+
+export function pageInfo(httpPort: number): PageInfo {
+  const streamKey = (id: string) => `${id}?key=S3CRET`;
+  return { httpPort, rtmpPort: 1935, version: '0.1.0', startedMs: 1_790_600_000_000, streamKey };
+}
+
+/** Drains and does nothing else. */
+export function idleOperator(): Operator {
+  let isDraining = false;
+  return {
+    get isDraining() {
+      return isDraining;
+    },
+    drain: () => {
+      isDraining = true;
+      return undefined;
+    },
+    undrain: () => {
+      isDraining = false;
+      return undefined;
+    },
+    reloadLadder: () => Promise.resolve({ applies: 'next-publish' }),
+    thumbnail: () => Promise.resolve({ kind: 'none' }),
+  };
+}
+
+export interface ControlDirectory extends OperatedChannels {
   set(...statuses: readonly ChannelStatus[]): void;
 }
 
 export function controlDirectory(nowMs: () => number, ...first: readonly ChannelStatus[]): ControlDirectory {
   let statuses = first;
-  const view = (status: ChannelStatus): ChannelView => ({
+  const view = (status: ChannelStatus): OperatedChannel => ({
     id: status.id,
     text: () => ({ kind: 'unknown' }),
     media: () => ({ kind: 'unknown' }),
@@ -71,6 +109,7 @@ export function controlDirectory(nowMs: () => number, ...first: readonly Channel
     holdMs: 2000,
     segmentMs: 2000,
     status: () => status,
+    operation: IDLE_OPERATION,
   });
   return {
     set: (...next) => {

@@ -3,11 +3,13 @@ import type { EncodeRun } from '../../../src/channel/encode-run.ts';
 import { readFormerLife } from '../../../src/channel/former-life.ts';
 import { choosePlan, type PlanInUse } from '../../../src/channel/plan-in-use.ts';
 import type { Death } from '../../../src/channel/run-health.ts';
-import { Worker, type WorkerFault } from '../../../src/channel/worker.ts';
+import { Worker } from '../../../src/channel/worker.ts';
+import type { WorkerFault } from '../../../src/channel/worker-fault.ts';
 import type { ChannelSettings, Latency } from '../../../src/config/model.ts';
 import type { SourceDescription } from '../../../src/ingest/model.ts';
 import { audioOffset, indexAt, startMsOf } from '../../../src/package/grid.ts';
 import { openMetrics } from '../../../src/system/metrics.ts';
+import { EncoderLog } from '../../../src/transcode/encoder-log.ts';
 import { openMemoryJournal } from '../../../src/window/memory-journal.ts';
 import { openMemoryStore } from '../../../src/window/memory-store.ts';
 import { channelSettings } from '../../fakes/channel-settings.ts';
@@ -57,6 +59,7 @@ function world(
   let media = 0;
   const metrics = openMetrics();
   const worker = new Worker({
+    encoderLog: new EncoderLog(clock),
     parts: {
       settings: channelSettings(ladder, options.settings),
       receiver,

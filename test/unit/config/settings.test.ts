@@ -320,7 +320,7 @@ describe('the channels block', () => {
       'chanels: {}\nhttp: { port: http }\nlogLevel: loud\nchannels:\n  Match_1: {}\n  a: { window: 120, ladder: 7, latency: fast, reconnectGrace: 1h }\n  b: { keys: { x: hunter2 } }\n  c: { keys: secret-in-the-wrong-place }\n  d: { keys: { x: "a b c d e f g" }, window: 5s }\n',
     );
     expect(lines).toEqual([
-      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, cmaf, control, data, ffmpeg, logLevel, channels',
+      's.yaml:1:1 chanels: unknown key; did you mean channels? The keys here are http, rtmp, rtmps, cmaf, control, webhooks, data, ffmpeg, logLevel, channels',
       's.yaml:2:15 http.port: http is no port; expected a port from 0 (any free one) to 65535, for example 8080',
       's.yaml:3:11 logLevel: loud does not fit; expected one of debug, info, warn, error, silent',
       's.yaml:5:3 channels.Match_1: the name does not fit; expected a channel id: 1 to 63 of a-z, 0-9 and -, for example match',
@@ -541,6 +541,75 @@ describe('the guards of the origin', () => {
     const wrong = await load(undefined, { env });
     expect(wrong.kind === 'bad' && wrong.problems.join('\n')).toMatch(/^PITCHSIDE_EDGE_SECRET: does not fit/);
     expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+});
+
+describe('the token of the control port and webhooks', () => {
+  const TOKEN = 'abcDEF0123456789+/==';
+  const HOOK = 'https://hooks.example/T0KEN?key=QUERY';
+
+  test('are off unless given; PITCHSIDE_CONTROL_TOKEN wins over the file, an empty one does not', async () => {
+    expect(await good(undefined)).toMatchObject({ control: { token: undefined }, webhooks: [] });
+    const file = `control: { token: "${TOKEN}" }\n`;
+    const tokenBy = async (text: string | undefined, variable: string) =>
+      (await good(text, { env: { ...HOME, PITCHSIDE_CONTROL_TOKEN: variable } })).control.token;
+    expect((await good(file)).control).toEqual({ host: '127.0.0.1', port: 8081, token: TOKEN });
+    expect([
+      await tokenBy(file, 'other-token-of-16'),
+      await tokenBy(file, ''),
+      await tokenBy(undefined, TOKEN),
+    ]).toEqual(['other-token-of-16', TOKEN, TOKEN]);
+  });
+
+  test('webhooks get all events unless told otherwise; secrets may come from the environment', async () => {
+    const file = [
+      'webhooks:',
+      `  - { url: "${HOOK}" }`,
+      '  - { url: "http://127.0.0.1:9000/in", events: [fault], secret: "${HOOK_SECRET}" }',
+    ].join('\n');
+    const { webhooks } = await good(file, { env: { ...HOME, HOOK_SECRET: 'a-secret-of-16-or-more' } });
+    expect(webhooks).toEqual([
+      { url: HOOK, events: ['publish', 'unpublish', 'fault'], secret: undefined },
+      { url: 'http://127.0.0.1:9000/in', events: ['fault'], secret: 'a-secret-of-16-or-more' },
+    ]);
+  });
+
+  test('mistakes are named, without token, secret or URL', async () => {
+    const lines = await problems(
+      [
+        'control: { token: hunter2 }',
+        'webhooks:',
+        '  - { url: "ftp://h2.example/hunter2", secret: hunter2 }',
+        '  - { url: "https://user:hunter2@h.example/", events: [] }',
+        '  - { url: "https://h.example/#hunter2", events: [state] }',
+        '  - { events: [fault] }',
+      ].join('\n'),
+    );
+    expect(lines.join('\n')).not.toContain('hunter2');
+    expect(lines.map((line) => line.split(' ')[1])).toEqual([
+      'control.token:',
+      'webhooks[0].url:',
+      'webhooks[0].secret:',
+      'webhooks[1].url:',
+      'webhooks[1].events:',
+      'webhooks[2].url:',
+      'webhooks[2].events[0]:',
+      'webhooks[3].url:',
+    ]);
+    const many = `webhooks:${Array.from({ length: 17 }, () => '\n  - { url: "http://a.example/" }').join('')}\n`;
+    expect(await problems(many)).toEqual([expect.stringContaining('webhooks:')]);
+    const wrong = await load(undefined, { env: { ...HOME, PITCHSIDE_CONTROL_TOKEN: 'hunter2' } });
+    expect(wrong.kind === 'bad' && wrong.problems.join('\n')).toMatch(
+      /^PITCHSIDE_CONTROL_TOKEN: the token does not fit/,
+    );
+    expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+
+  test('are not in redacted settings', async () => {
+    const file = `control: { token: "${TOKEN}" }\nwebhooks: [{ url: "${HOOK}", secret: a-secret-of-16-or-more }]\n`;
+    const text = JSON.stringify(redactSettings(await good(file)));
+    expect(text).not.toMatch(/abcDEF|T0KEN|QUERY|a-secret-of/);
+    expect(text).toContain('"webhooks":[{"url":"https://hooks.example"');
   });
 });
 

@@ -1,7 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { EDGE_SECRET_VARIABLE, SETTINGS_FLAGS, STREAM_KEY_VARIABLE } from '../../../src/config/settings-overrides.ts';
+import {
+  CONTROL_TOKEN_VARIABLE,
+  EDGE_SECRET_VARIABLE,
+  SETTINGS_FLAGS,
+  STREAM_KEY_VARIABLE,
+} from '../../../src/config/settings-overrides.ts';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8');
@@ -21,7 +26,12 @@ const copied = of('COPY')
   .filter((line) => !line.includes('--from='))
   .flatMap((line) => line.split(/\s+/).slice(1, -1));
 
-const known = [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
+const known = [
+  STREAM_KEY_VARIABLE,
+  EDGE_SECRET_VARIABLE,
+  CONTROL_TOKEN_VARIABLE,
+  ...SETTINGS_FLAGS.map(({ variable }) => variable),
+];
 
 describe('docker/Dockerfile', () => {
   test('copies only what exists, and .dockerignore lets it through', () => {
@@ -149,6 +159,7 @@ describe('docker/compose.yaml', () => {
 
   test('takes keys and secrets from the environment and holds none; the edges are told the secret of the origin', () => {
     const { environment = {} } = origin ?? {};
+    expect(environment[CONTROL_TOKEN_VARIABLE]).toBe(`\${${CONTROL_TOKEN_VARIABLE}:-}`);
     expect(environment[STREAM_KEY_VARIABLE]).toBe(`\${${STREAM_KEY_VARIABLE}:-}`);
     for (const variable of Object.keys(environment)) expect(known).toContain(variable);
     for (const name of ['origin', 'varnish', 'nginx'])
