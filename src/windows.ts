@@ -27,7 +27,7 @@ export interface WindowsOptions {
 }
 
 export interface ChannelWindow extends Pick<OpenWindow<ChannelEntry>, 'store' | 'journal' | 'health'> {
-  readonly former: FormerLife & { readonly isContinued: boolean };
+  readonly former: FormerLife & Pick<OpenWindow<ChannelEntry>, 'isContinued' | 'numbersFrom'>;
   readonly slates: SlateShelf | undefined;
 }
 
@@ -66,8 +66,8 @@ export async function openWindows({ settings, log, clock, metrics }: WindowsOpti
     of({ id }) {
       const opened = windows.get(id);
       if (opened === undefined) throw new RangeError(`channel ${id} has no window`);
-      const { store, journal, health, isContinued } = opened.window;
-      return { store, journal, health, slates, former: { ...opened.former, isContinued } };
+      const { store, journal, health, isContinued, numbersFrom } = opened.window;
+      return { store, journal, health, slates, former: { ...opened.former, isContinued, numbersFrom } };
     },
     async close() {
       await Promise.all([...windows.values()].map(({ window }) => window.close()));

@@ -12,6 +12,7 @@ import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import type { PlanSource } from '../transcode/model.ts';
 import type { DiskHealth, Journal, WindowStore } from '../window/model.ts';
+import type { OpenWindow } from '../window/open-window.ts';
 import { Announcer } from './announcer.ts';
 import { Encoding } from './encoding.ts';
 import { judgeAgainst, tellAdvice } from './feed-advice.ts';
@@ -34,7 +35,7 @@ export interface ChannelParts {
   readonly store: WindowStore;
   readonly journal: Journal<ChannelEntry>;
   /** What the journal says of the life before. */
-  readonly former: FormerLife & { readonly isContinued: boolean };
+  readonly former: FormerLife & Pick<OpenWindow<ChannelEntry>, 'isContinued' | 'numbersFrom'>;
   /** Slates that were encoded before; undefined where nothing is kept. */
   readonly slates: SlateShelf | undefined;
   readonly health: DiskHealth;

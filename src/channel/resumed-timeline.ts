@@ -17,9 +17,9 @@ export interface ResumedTimeline {
 
 export function resumeTimeline(parts: ChannelParts): ResumedTimeline {
   const { settings, journal, store, clock, log, former } = parts;
-  const { snapshot, problem, isContinued } = former;
+  const { snapshot, problem, isContinued, numbersFrom } = former;
   const mark = problem === undefined ? former.mark : randomId(4);
-  const timing = timelineSettings(settings, journal.incarnation + mark);
+  const timing = { ...timelineSettings(settings, journal.incarnation + mark), numbersFrom };
   if (problem !== undefined) {
     journal.note({ kind: 'anew', mark });
     const message =

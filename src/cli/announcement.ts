@@ -90,7 +90,7 @@ function pushLines(
 /** The lines for people. */
 export function announcement(announced: Announced): readonly string[] {
   return [
-    `  Player page    ${pageUrl(announced)}`,
+    `  Console        ${pageUrl(announced)}`,
     ...announced.channels.flatMap((channel) => channelLines(announced, channel)),
     '',
   ];

@@ -1,5 +1,5 @@
 /**
- * The files of the player page and the two player bundles, read once, with their validators.
+ * The files of the console and the two player bundles, read once, with their validators.
  * It never touches a path that a client sent: the table of names is fixed. The page's files are kept as real HTML, CSS and JavaScript
  * (so that they are linted and type-checked) in src/control/page, which stands at the same relative place from src and from dist.
  */
@@ -18,15 +18,47 @@ export interface PageAsset {
 
 const PAGE_FILES = [
   'index.html',
-  'page.css',
-  'page.js',
+  'actions.js',
+  'addresses-card.js',
   'addresses.js',
   'advice.js',
-  'dash-engine.js',
+  'cards.css',
   'catch-up.js',
+  'channel-facts.js',
+  'channel-panel.js',
+  'chart-scale.js',
+  'chart-view.js',
+  'charts.css',
+  'dash-engine.js',
+  'early-theme.js',
+  'elements.js',
+  'encoder-log.js',
+  'event-stream.js',
+  'formats.js',
+  'happenings.js',
+  'header.js',
+  'history.js',
   'hls-engine.js',
+  'ladder-table.js',
+  'live-feed.js',
+  'narrow.css',
+  'overview.css',
+  'overview.js',
+  'page.css',
+  'page.js',
+  'player.css',
+  'player.js',
+  'route.js',
+  'service-client.js',
+  'service-clock.js',
+  'shortcuts.js',
   'sparkline.js',
-  'view.js',
+  'theme.js',
+  'thumbnail.js',
+  'time-line-view.js',
+  'time-line.js',
+  'token-form.js',
+  'tokens.css',
   'words.js',
 ];
 

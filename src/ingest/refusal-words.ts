@@ -10,7 +10,7 @@ interface Words {
 }
 
 const COMPARE_KEYS =
-  'Compare the stream key in the encoder (CHANNEL?key=SECRET) with the one printed at the start and shown on the player page.';
+  'Compare the stream key in the encoder (CHANNEL?key=SECRET) with the one printed at the start and shown in the console.';
 
 export const REFUSAL_WORDS: Readonly<Record<RefusalReason, Words>> = {
   'wrong-key': { message: 'publish refused: no such channel, or not its key', hint: COMPARE_KEYS },
@@ -21,7 +21,7 @@ export const REFUSAL_WORDS: Readonly<Record<RefusalReason, Words>> = {
   },
   'already-publishing': {
     message: 'publish refused: the channel has a publisher',
-    hint: 'End the other publisher (its address is on the player page), or give this encoder a channel of its own.',
+    hint: 'End the other publisher (its address is in the console), or give this encoder a channel of its own.',
   },
   'too-many-names': {
     message: 'publish refused: as many channels are published to as allowed',

@@ -69,6 +69,22 @@ export function parseAddress(target: string): OriginAddress {
   return inChannel(channel, rest, query);
 }
 
+/** Reads each target once: shields and players ask for the same few all the time. Keeps a bounded number, and no long ones. */
+export function addressBook(): (target: string) => OriginAddress {
+  const known = new Map<string, OriginAddress>();
+  return (target) => {
+    const same = known.get(target);
+    if (same !== undefined) return same;
+    const address = parseAddress(target);
+    if (target.length > BOOK.targetLength || address.kind === 'unknown') return address;
+    if (known.size >= BOOK.targets) known.clear();
+    known.set(target, address);
+    return address;
+  };
+}
+
+const BOOK = { targets: 2000, targetLength: 256 } as const;
+
 /** Malformed targets come back as they are: they do not begin with `/` and so name nothing. */
 function withoutAuthority(target: string): string {
   const match = /^https?:\/\/[^/?#]+(.*)$/i.exec(target);

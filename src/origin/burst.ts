@@ -14,8 +14,8 @@ interface HeadOfResponse {
   _headerSent?: boolean;
 }
 
-/** Bodies above this are written apart from the head: the copy would cost more than the second write. */
-const COPIED_BYTES = 1024 * 1024;
+/** Larger bodies are written beside their head (writev), uncopied: to copy them would cost more than to make the head anew. */
+const COPIED_BYTES = 64 * 1024;
 
 /** What the answer to one request was made of; it goes for others of the same turn who ask the same, plainly. */
 export class Echo {

@@ -68,7 +68,8 @@ class OpenConnections implements Connections {
     const { socket } = request;
     const connection = this.#connection(socket);
     connection.underWay += 1;
-    response.once('close', () => {
+    // Comes once; `once` would wrap it for nothing.
+    response.on('close', () => {
       connection.underWay -= 1;
       if (this.isClosing && connection.underWay === 0) socket.destroySoon();
     });

@@ -9,7 +9,7 @@ import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { type FileRange, type StoredObject, sizeOf } from '../window/model.ts';
-import { type AccessLog, lifeOf } from './access-log.ts';
+import type { AccessLog } from './access-log.ts';
 import { Burst, type Echo } from './burst.ts';
 import type { ObjectKind } from './cache-policy.ts';
 import { cachePolicy } from './cache-policy.ts';
@@ -18,6 +18,7 @@ import type { Connections } from './connections.ts';
 import { sendFile } from './file-body.ts';
 import type { Load } from './load.ts';
 import { ALLOWED_METHODS, explainedProblem, problemOf, type Refusal } from './problems.ts';
+import { ReplyCounters, type Tally } from './reply-counters.ts';
 import {
   type Content,
   CROSS_ORIGIN,
@@ -84,45 +85,12 @@ const EMPTY = Buffer.alloc(0);
 /** A growing object has none, and no ranges. */
 const WITHOUT_VALIDATORS: Validators = { etag: undefined, lastModifiedSeconds: undefined, length: 0, ranges: false };
 
-interface Counter {
-  inc(by?: number): void;
-}
-
-/** The counters by their labels, looked up once: prom-client hashes labels at each call. */
-class ReplyCounters {
-  readonly #metrics: Metrics;
-  /** By kind, Cache-Control and status. */
-  readonly #responses = new Map<ObjectKind, Map<string, Map<number, Counter>>>();
-  readonly #bytes = new Map<ObjectKind, Counter>();
-
-  constructor(metrics: Metrics) {
-    this.#metrics = metrics;
-  }
-
-  responses(kind: ObjectKind, status: number, fields: HeaderList): Counter {
-    const control = fields[fields.indexOf('Cache-Control') + 1] ?? '';
-    const ofKind = this.#responses.get(kind) ?? new Map<string, Map<number, Counter>>();
-    this.#responses.set(kind, ofKind);
-    const ofControl = ofKind.get(control) ?? new Map<number, Counter>();
-    ofKind.set(control, ofControl);
-    const counter = ofControl.get(status) ?? this.#metrics.responses.labels(kind, String(status), lifeOf(control));
-    ofControl.set(status, counter);
-    return counter;
-  }
-
-  bytes(kind: ObjectKind): Counter {
-    const counter = this.#bytes.get(kind) ?? this.#metrics.responseBytes.labels(kind);
-    this.#bytes.set(kind, counter);
-    return counter;
-  }
-}
-
 class SocketBody implements OpenBody {
   readonly #exchange: Exchange;
-  readonly #bytes: Counter;
+  readonly #bytes: Tally;
   readonly #log: Logger;
 
-  constructor(exchange: Exchange, bytes: Counter, log: Logger) {
+  constructor(exchange: Exchange, bytes: Tally, log: Logger) {
     this.#exchange = exchange;
     this.#bytes = bytes;
     this.#log = log;
@@ -134,7 +102,7 @@ class SocketBody implements OpenBody {
   }
 
   write(bytes: Buffer): boolean {
-    this.#bytes.inc(bytes.length);
+    this.#bytes.add(bytes.length);
     return this.#exchange.response.write(bytes);
   }
 
@@ -144,7 +112,7 @@ class SocketBody implements OpenBody {
 
   end(object: StoredObject, fromByte: number): void {
     const { response } = this.#exchange;
-    this.#bytes.inc(sizeOf(object) - fromByte);
+    this.#bytes.add(sizeOf(object) - fromByte);
     const rest = stretchOf(object.bytes ?? object.file, fromByte, sizeOf(object) - 1);
     if (Buffer.isBuffer(rest)) {
       response.end(rest);
@@ -199,8 +167,8 @@ class SocketReply implements Reply {
   }
 
   finish(exchange: Exchange, echo: Echo): void {
-    this.#counters.responses(echo.kind, echo.status, echo.fields).inc();
-    this.#counters.bytes(echo.kind).inc(echo.bodyBytes);
+    this.#counters.responses(echo.kind, echo.status, echo.fields).add(1);
+    this.#counters.bytes(echo.kind).add(echo.bodyBytes);
     if (exchange.response.destroyed) return;
     this.#options.accessLog?.head(exchange.response, echo.kind, echo.status, echo.fields);
     if (exchange.request.socket.writableLength > 0) this.#limit(exchange, echo.kind, echo.bodyBytes);
@@ -294,7 +262,7 @@ class SocketReply implements Reply {
     this.#limit(exchange, kind, 0);
     sendFile(range, exchange.response, {
       opened: () => {
-        this.#counters.bytes(kind).inc(range.sizeBytes);
+        this.#counters.bytes(kind).add(range.sizeBytes);
         this.#head(exchange, kind, status, fields);
       },
       missing: (error) => {
@@ -317,11 +285,11 @@ class SocketReply implements Reply {
   #send(exchange: Exchange, kind: ObjectKind, status: number, fields: HeaderList, body: Buffer): Echo | undefined {
     const { request, response } = exchange;
     const hasBody = request.method !== 'HEAD' && body.length > 0;
-    if (hasBody) this.#counters.bytes(kind).inc(body.length);
+    if (hasBody) this.#counters.bytes(kind).add(body.length);
     const { isClosing } = this.#options.connections;
     const known = isClosing ? undefined : this.#burst.repeat(request, response, status, fields, body);
     if (known !== undefined) {
-      this.#counters.responses(kind, status, fields).inc();
+      this.#counters.responses(kind, status, fields).add(1);
       this.#options.accessLog?.head(response, kind, status, fields);
       if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
       return known;
@@ -335,7 +303,7 @@ class SocketReply implements Reply {
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
-    this.#counters.responses(kind, status, fields).inc();
+    this.#counters.responses(kind, status, fields).add(1);
     const { accessLog, connections } = this.#options;
     accessLog?.head(response, kind, status, fields);
     const { isClosing } = connections;

@@ -11,7 +11,7 @@ import { messageOf } from '../system/errors.ts';
 import type { Logger } from '../system/log.ts';
 import type { Metrics } from '../system/metrics.ts';
 import { type AccessLog, createAccessLog } from './access-log.ts';
-import { parseAddress } from './address.ts';
+import { addressBook, type OriginAddress } from './address.ts';
 import { createApp } from './app.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import type { ProxyTrust } from './hops.ts';
@@ -70,9 +70,21 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
     onShed: (kind, reason) => metrics.shed.labels(kind, reason).inc(),
   });
   const gatekeeper = createGatekeeper(options);
-  const accessLog = accessLogOf(options, gatekeeper);
+  const addressOf = addressBook();
+  const accessLog = accessLogOf(options, gatekeeper, addressOf);
   const reply = createReply({ clock, log, metrics, connections, bodyMs: limits.bodyMs, load, accessLog });
-  const route = createRoute({ ...options, connections, reply, limits, turns, waiters, load, gatekeeper, accessLog });
+  const route = createRoute({
+    ...options,
+    connections,
+    reply,
+    limits,
+    turns,
+    waiters,
+    load,
+    gatekeeper,
+    accessLog,
+    addressOf,
+  });
   server.on('request', route);
   // A request that expects 100-continue or anything else is answered at once: no body is ever wanted (RFC 9110 10.1.1).
   server.on('checkContinue', route);
@@ -104,11 +116,15 @@ export async function openOrigin(options: OriginOptions): Promise<Origin> {
   };
 }
 
-function accessLogOf({ accessLog, clock }: OriginOptions, { hops }: Gatekeeper): AccessLog | undefined {
+function accessLogOf(
+  { accessLog, clock }: OriginOptions,
+  { hops }: Gatekeeper,
+  addressOf: (target: string) => OriginAddress,
+): AccessLog | undefined {
   if (accessLog === undefined) return undefined;
   return createAccessLog({
     nowMs: () => clock.nowMs(),
-    addressOf: (request) => parseAddress(request.url ?? ''),
+    addressOf: (request) => addressOf(request.url ?? ''),
     clientOf: (request) => hops(request).at(-1),
     write: (line) => accessLog.write(line),
   });
@@ -123,10 +139,11 @@ interface RouteOptions extends Omit<OriginOptions, 'limits' | 'accessLog'> {
   readonly load: Load;
   readonly gatekeeper: Gatekeeper;
   readonly accessLog: AccessLog | undefined;
+  readonly addressOf: (target: string) => OriginAddress;
 }
 
 function createRoute(options: RouteOptions) {
-  const { connections, reply, log, limits, load, gatekeeper, accessLog } = options;
+  const { connections, reply, log, limits, load, gatekeeper, accessLog, addressOf } = options;
   const answerObject = createMediaHandler(options);
   const app = createApp(options);
   const answer = (exchange: Exchange): void => {
@@ -139,7 +156,7 @@ function createRoute(options: RouteOptions) {
       reply.problem(exchange, 'other', 'locked');
       return;
     }
-    const address = parseAddress(request.url ?? '');
+    const address = addressOf(request.url ?? '');
     if (address.kind === 'too-long') {
       reply.problem(exchange, 'other', 'too-long');
       return;

@@ -15,6 +15,8 @@ export interface TimelineSettings extends Keeping {
   readonly tailMs: number;
   /** Slate before the first instant, so that a player opened early finds a whole playlist. */
   readonly backfillMs: number;
+  /** No number of a presentation that begins is below this one: of a life before that nothing else is known of. 0 unless said otherwise. */
+  readonly numbersFrom?: number;
   /**
    * What an index without any media becomes once a publisher has been on air; slate unless said otherwise. A Segment that was
    * begun, or has some of its Tracks, is finished with slate either way.

@@ -23,7 +23,6 @@ interface Waiting {
   readonly target: Target;
   readonly keep: boolean;
   readonly sentMs: number;
-  readonly mayRepeat: boolean;
   readonly done: Done;
 }
 
@@ -54,7 +53,7 @@ export class ViewerPool {
       done({ ...NONE, sentMs, tookMs: 0, fault: 'OTHER_HOST' });
       return;
     }
-    this.#ask({ target, keep, sentMs, mayRepeat: true, done });
+    this.#ask({ target, keep, sentMs, done });
   }
 
   #ask(one: Waiting): void {
@@ -79,7 +78,8 @@ export class ViewerPool {
 
   #took(one: Waiting, outcome: Outcome): void {
     if ('fault' in outcome) {
-      if (outcome.mayRepeat && one.mayRepeat) this.#ask({ ...one, mayRepeat: false });
+      // At most once for each connection that was kept: a new one that fails is a failure.
+      if (outcome.mayRepeat) this.#ask(one);
       else this.#failed(one, outcome.fault);
       return;
     }

@@ -13,7 +13,7 @@ import { DiskStore } from './disk-store.ts';
 import { bootId, type FileSystem, nodeFileSystem } from './file-system.ts';
 import { putAsideName, type ReadJournal, readJournal } from './former-journal.ts';
 import type { OpenWindow, WindowOptions } from './open-window.ts';
-import { type FoundBodies, findBodies, findOrphans, SegmentFiles } from './segment-files.ts';
+import { type FoundBodies, findBodies, findOrphans, highestNumber, SegmentFiles } from './segment-files.ts';
 import { WindowLog } from './window-log.ts';
 import type { Found, WindowRecord } from './window-record.ts';
 
@@ -46,6 +46,8 @@ interface Former<Entry> {
   /** Where the journal is gone on with; 0: in a new one. */
   readonly endByte: number;
   readonly isContinued: boolean;
+  /** As of OpenWindow. */
+  readonly numbersFrom: number;
   /** Why nothing can be written. */
   readonly fault: unknown;
 }
@@ -94,7 +96,10 @@ async function readFormer<Entry>(
     found.hasEnded || (isSameBoot && machine.readBeacon(beaconName(folder), found.incarnation ?? '') === 'written');
   const isKnown = found.incarnation !== undefined && found.entries.length > 0;
   const isContinued = fault === undefined && isKnown && !isTorn && isTold && isComplete;
-  return { found, bodies, endByte, isContinued, fault };
+  // Files may outlive their journal: it was put aside, or a power loss took it whole.
+  const named = isKnown ? undefined : await highestNumber(fileSystem, files).catch(failing(undefined));
+  const numbersFrom = Math.max(-1, named ?? -1, ...found.begun.values()) + 1;
+  return { found, bodies, endByte, isContinued, numbersFrom, fault };
 }
 
 function beaconName(folder: string): string {
@@ -168,7 +173,7 @@ class DiskWindow<Entry> {
     });
   }
 
-  async start({ found, bodies, endByte, isContinued, fault }: Former<Entry>): Promise<OpenWindow<Entry>> {
+  async start({ found, bodies, endByte, isContinued, numbersFrom, fault }: Former<Entry>): Promise<OpenWindow<Entry>> {
     if (fault === undefined) await this.#begin(endByte, found, bodies);
     else this.#disk.fault(fault);
     if (this.#disk.isOk) this.#light();
@@ -183,6 +188,7 @@ class DiskWindow<Entry> {
       journal: this.#journal,
       entries: this.#journal.entries.slice(),
       isContinued: isContinued && this.#disk.isOk,
+      numbersFrom,
       health: this.#disk,
       close: () => this.#close(),
     };

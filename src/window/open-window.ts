@@ -35,6 +35,8 @@ export interface OpenWindow<Entry> {
    * in the store, as bytes). False with entries: what is stored is served, what comes is made under a new GEN.
    */
   readonly isContinued: boolean;
+  /** Above every number that is known to have been begun, also where the entries are lost: nothing that begins anew may be below. */
+  readonly numbersFrom: number;
   readonly health: DiskHealth;
   /** Writes what is left to write and says in the journal that this life has ended. After it nothing may be noted. */
   close(): Promise<void>;
@@ -48,6 +50,7 @@ export async function openWindow<Entry>(options: WindowOptions<Entry>): Promise<
     journal: openMemoryJournal(randomId()),
     entries: [],
     isContinued: false,
+    numbersFrom: 0,
     health: { state: { kind: 'none' } },
     close: async () => undefined,
   };

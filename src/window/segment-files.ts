@@ -155,6 +155,17 @@ async function readParts(
   return parts.length === 0 ? undefined : parts;
 }
 
+/** The highest number that a file is named by, whoever speaks of it; undefined: there is none. */
+export async function highestNumber(fileSystem: FileSystem, files: SegmentFiles): Promise<number | undefined> {
+  let highest: number | undefined;
+  for (const gen of await fileSystem.list(files.folder))
+    for (const name of await namesOf(fileSystem, files, gen)) {
+      const number = Number(/\/(\d{1,15})\.(?:m4s|open)$/.exec(name)?.[1]);
+      if (number > (highest ?? -1)) highest = number;
+    }
+  return highest;
+}
+
 /** Paths that nothing refers to. `mayGrow`: generations that are written to again, so their files must be gone before. */
 export async function findOrphans(
   fileSystem: FileSystem,

@@ -14,6 +14,7 @@
  *   publish                   seconds from an RTMP publish to the first Segment of it that can be played
  *   recovery                  an encoder that is killed, for source GOPs of 2, 4 and 8.3 s: seconds until live media is on air, frames missing
  *   restart                   seconds from the start of the service to its first playlist with 15 min and 4 h kept, beside nothing kept
+ *   spool                     the window on disk: CPU and bytes written beside --data none, and a Segment of the long window beside nginx (needs nginx and wrk)
  *   memory                    MB of one more channel above the bytes of its window
  *   origin                    requests a second and per core beside nginx with the same bytes in files and beside bare node:http (needs nginx and wrk)
  *   waiters                   milliseconds to answer 1,000 and 10,000 held requests, beside a bare loop of socket.write
@@ -38,6 +39,7 @@ import { run as playlist } from './playlist.ts';
 import { run as publish } from './publish.ts';
 import { run as recovery } from './recovery.ts';
 import { run as restart } from './restart.ts';
+import { run as spool } from './spool.ts';
 import { run as tuning } from './tuning.ts';
 import { run as waiters } from './waiters.ts';
 
@@ -63,6 +65,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   publish: (material, { rounds }) => publish(material, rounds),
   recovery: (material, { rounds }) => recovery(material, rounds),
   restart: (material, { rounds }) => restart(material, rounds),
+  spool: (material, { rounds, quick }) => spool(material, rounds, quick ? 5 : 10),
   tuning: (material, { rounds }) => tuning(material, rounds),
   memory: (material, { rounds, quick }) => memory(material, rounds, quick ? 8 : 30),
   origin: (_, { rounds, quick }) => origin(rounds, quick ? 1 : 2),

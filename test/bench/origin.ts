@@ -44,13 +44,13 @@ const CASES: readonly Case[] = [
   },
 ];
 
-interface Rate {
+export interface Rate {
   readonly perSecond: number;
   readonly perCpuSecond: number;
 }
 
 /** One run of wrk; `cpuSeconds` is read before and after. */
-async function rateOf(
+export async function rateOf(
   wrk: string,
   url: string,
   seconds: number,
@@ -66,10 +66,20 @@ async function rateOf(
   return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), perCpuSecond: requests / spent };
 }
 
+/** CPU of this process. */
+export function ownSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+export function secondsOfTree(pid: number): number {
+  return [...cpuOfTree(pid).values()].reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
 /** Fields that say how long a thing may be kept and who may read it; the rest nginx makes of its file. */
 const OF_POLICY = /^(cache-control|cdn-cache-control|surrogate|access-control|timing-allow|cross-origin|x-content)/;
 
-function policyFields({ headers }: Answer): string {
+export function policyFields({ headers }: Answer): string {
   const ours = Object.entries(headers).filter(([name]) => OF_POLICY.test(name));
   return ours.map(([name, value]) => `add_header ${name} "${value}";`).join(' ');
 }
@@ -120,9 +130,7 @@ export async function run(rounds: number, seconds: number): Promise<readonly Ben
     `root ${files}; ${await list} location = /segment.m4s { ${await media} }`,
     origin.port,
   );
-  const own = () => process.cpuUsage();
-  const ownSeconds = () => (own().user + own().system) / 1e6;
-  const nginxSeconds = () => [...cpuOfTree(nginx.pid).values()].reduce((sum, { seconds: of }) => sum + of, 0);
+  const nginxSeconds = () => secondsOfTree(nginx.pid);
   try {
     const lines: BenchLine[] = [];
     for (const one of CASES) {

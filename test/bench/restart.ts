@@ -1,6 +1,7 @@
 /**
  * From the start of the service to its first playlist, over what a former life left: windows of 15 min and of 4 h, made without
- * encoding by the Channel's own code. Beside it a start with nothing, which has its slate to encode first.
+ * encoding by the Channel's own code. Beside it a start with nothing, which has its slate to encode first. Then the publisher that
+ * stays connected over a kill and over an upgrade: how long after its media is back the first of it is on air.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,11 +13,12 @@ import { Timeline } from '../../src/package/timeline.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openLog } from '../../src/system/log.ts';
 import { openMetrics } from '../../src/system/metrics.ts';
-import { openWindow } from '../../src/window/open-window.ts';
+import { openDiskWindow, thisMachine } from '../../src/window/disk-window.ts';
+import { nodeFileSystem } from '../../src/window/file-system.ts';
 import { fakeSlate, fakeTrack } from '../fakes/media.ts';
 import { type BenchLine, lineOf, median } from './line.ts';
 import { type Material, TINY_LADDER, writeLadder } from './material.ts';
-import { start, until } from './service-process.ts';
+import { type Running, type ServiceProcess, start, startService, until } from './service-process.ts';
 
 const CHANNEL = 'match';
 const TRACKS = ['v720', 'v480', 'v360', 'v240', 'audio'];
@@ -25,7 +27,7 @@ const MINUTE_MS = 60_000;
 export async function run(material: Material, rounds: number): Promise<readonly BenchLine[]> {
   const ladder = await writeLadder(material, 'tiny', TINY_LADDER);
   const lines: BenchLine[] = [];
-  const nothing = await rounded(rounds, () => startOver(material, ladder, 0));
+  const nothing = await rounded(rounds, () => startWithNothing(material, ladder));
   lines.push(
     lineOf(
       { what: 'start to first playlist, nothing kept: the slate is encoded', unit: 's' },
@@ -33,7 +35,7 @@ export async function run(material: Material, rounds: number): Promise<readonly 
     ),
   );
   for (const minutes of [15, 240]) {
-    const all = await rounded(rounds, () => startOver(material, ladder, minutes));
+    const all = await startOver(material, ladder, minutes, rounds);
     const note = `the service says ${median(all.map(({ tookMs }) => tookMs)).toFixed(0)} ms to go on, ${all[0]?.segments} Segments of ${TRACKS.length} Tracks`;
     lines.push(
       lineOf(
@@ -46,7 +48,54 @@ export async function run(material: Material, rounds: number): Promise<readonly 
       ),
     );
   }
+  const ends = [
+    ['normal', 'kill'],
+    ['normal', 'stop'],
+    ['low', 'kill'],
+  ] as const;
+  for (const [latency, how] of ends) lines.push(...(await mediaBack(material, ladder, rounds, latency, how)));
   return lines;
+}
+
+/** The service is started again at once, and the next one takes over its publisher. */
+async function mediaBack(
+  material: Material,
+  ladder: string,
+  rounds: number,
+  latency: 'normal' | 'low',
+  how: 'kill' | 'stop',
+): Promise<BenchLine[]> {
+  const data = await mkdtemp(join(material.folder, 'back-'));
+  const startOne = () => startService(material, ladder, [CHANNEL], latency, { data });
+  let service = await startOne();
+  const push = service.push(CHANNEL);
+  const [away, back]: [number[], number[]] = [[], []];
+  try {
+    await isLive(service, push);
+    for (let round = 0; round < rounds; round++) {
+      // At any phase of the Segment.
+      await sleep(6000 + Math.random() * 2000);
+      const goneMs = performance.now();
+      await service[how]();
+      service = await startOne();
+      await until('its publisher', async () => (await service.status(CHANNEL)).publisher !== undefined, service);
+      const returnedMs = performance.now();
+      await isLive(service, push);
+      away.push((returnedMs - goneMs) / 1000);
+      back.push((performance.now() - returnedMs) / 1000);
+    }
+    const what = `latency ${latency}, ${how === 'kill' ? 'killed' : 'stopped in order'}: the publisher is back to its media on air`;
+    const note = `away for ${median(away).toFixed(2)} s (${Math.min(...away).toFixed(2)} to ${Math.max(...away).toFixed(2)})`;
+    return [lineOf({ what, unit: 's', below: 2, note }, back)];
+  } finally {
+    await push.stop();
+    await service.stop();
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+async function isLive(service: ServiceProcess, push: Running): Promise<void> {
+  await until('live', async () => (await service.status(CHANNEL)).state === 'live', push);
 }
 
 async function rounded<T>(rounds: number, once: () => Promise<T>): Promise<T[]> {
@@ -61,11 +110,26 @@ interface Started {
   readonly segments: number;
 }
 
-async function startOver(material: Material, ladder: string, minutes: number): Promise<Started> {
+/** One window, and as many starts on it. */
+async function startOver(
+  material: Material,
+  ladder: string,
+  minutes: number,
+  rounds: number,
+): Promise<readonly Started[]> {
   const data = await mkdtemp(join(material.folder, 'restart-'));
   try {
-    if (minutes > 0) await fill(join(data, 'channels', CHANNEL), minutes * MINUTE_MS);
-    return await startOn(material, ladder, data, minutes);
+    await fill(join(data, 'channels', CHANNEL), minutes * MINUTE_MS);
+    return await rounded(rounds, () => startOn(material, ladder, data, minutes));
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+async function startWithNothing(material: Material, ladder: string): Promise<Started> {
+  const data = await mkdtemp(join(material.folder, 'restart-'));
+  try {
+    return await startOn(material, ladder, data, 0);
   } finally {
     await rm(data, { recursive: true, force: true });
   }
@@ -76,7 +140,10 @@ async function fill(folder: string, windowMs: number): Promise<void> {
   const clock = systemClock();
   const log = openLog('silent');
   const parts = { channel: CHANNEL, maxBytes: 64e9, clock, log, metrics: openMetrics(), snapshot: fewerEntries };
-  const { store, journal, close } = await openWindow({ folder, ...parts });
+  // Nothing is lost of a disk that is there at the end: hours of Segments are not waited for one by one.
+  const unsynced = { ...nodeFileSystem, sync: async () => undefined, syncFile: async () => undefined };
+  const machine = { ...thisMachine(folder), fileSystem: unsynced };
+  const { store, journal, health, close } = await openDiskWindow({ folder, ...parts }, machine);
   const grid = makeGrid({ num: 30, den: 1 }, 2);
   const tracks = TRACKS.map((id) => fakeTrack(id, grid));
   const timeline = new Timeline({
@@ -99,6 +166,7 @@ async function fill(folder: string, windowMs: number): Promise<void> {
     if (number % 64 === 0) await sleep(1);
   }
   await close();
+  if (health.state.kind !== 'ok') throw new Error(`the window could not be written: ${JSON.stringify(health.state)}`);
 }
 
 async function startOn(material: Material, ladder: string, data: string, minutes: number): Promise<Started> {

@@ -25,7 +25,12 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export interface ServiceProcess extends Running {
+interface Started extends Running {
+  /** SIGKILL, and waits. */
+  kill(): Promise<void>;
+}
+
+export interface ServiceProcess extends Started {
   /** `http://127.0.0.1:PORT/live` */
   readonly origin: string;
   readonly ports: { readonly http: number; readonly rtmp: number; readonly control: number };
@@ -42,7 +47,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 /** Starts a program; what it says on stderr is kept, the newest 20 kB. */
-export function start(program: string, args: readonly string[], onLine?: (line: string) => void): Running {
+export function start(program: string, args: readonly string[], onLine?: (line: string) => void): Started {
   const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let said = '';
@@ -74,16 +79,27 @@ export function start(program: string, args: readonly string[], onLine?: (line: 
       await gone;
       clearTimeout(late);
     },
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
+    },
   };
 }
 
-/** One service with these channels on one ladder; resolves when their slate is on air. `http`: settings of the origin. */
+interface ServiceTweaks {
+  /** Settings of the origin. */
+  readonly http?: Readonly<Record<string, unknown>>;
+  /** A folder; else nothing is kept. */
+  readonly data?: string;
+}
+
+/** One service with these channels on one ladder; resolves when their slate is on air. */
 export async function startService(
   material: Material,
   ladderPath: string,
   channels: readonly string[],
   latency: Latency = 'normal',
-  http: Readonly<Record<string, unknown>> = {},
+  { http = {}, data = 'none' }: ServiceTweaks = {},
 ): Promise<ServiceProcess> {
   const config = join(material.folder, `settings-${channels.length}.yaml`);
   const settings = channels.map((id) => [id, { ladder: ladderPath, keys: { primary: keyOf(id) }, latency }]);
@@ -92,7 +108,7 @@ export async function startService(
     JSON.stringify({ channels: Object.fromEntries(settings), ffmpeg: material.ffmpeg, http }, undefined, 1),
   );
   let ports: { readonly http: number; readonly rtmp: number; readonly control: number } | undefined;
-  const serve = ['serve', '--json', '--config', config, '--data', 'none', '--log-level', 'warn', ...FREE_PORTS];
+  const serve = ['serve', '--json', '--config', config, '--data', data, '--log-level', 'warn', ...FREE_PORTS];
   const service = start(process.execPath, ['dist/main.js', ...serve], (line) => {
     ports ??= JSON.parse(line);
   });
@@ -109,6 +125,7 @@ export async function startService(
     },
     said: () => service.said(),
     stop: () => service.stop(),
+    kill: () => service.kill(),
     origin: `http://127.0.0.1:${at.http}/live`,
     ports: at,
     streamOf,

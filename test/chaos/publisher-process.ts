@@ -27,7 +27,8 @@ const mutedUntilMs = { audio: 0, video: 0 };
 let nextClip: string | undefined;
 
 async function publish({ port, streamName, clip, startStamp, speed }: PublisherOrder & { kind: 'start' }) {
-  const client = await new RtmpClient(port).publish(streamName);
+  // Nobody listens: whoever started this process tries it again.
+  const client = await new RtmpClient(port).publish(streamName).catch(() => process.exit(3));
   if (!client.said('NetStream.Publish.Start')) process.exit(3);
   setChunkSize(client, 4096);
   process.send?.({ kind: 'in' });

@@ -1,4 +1,4 @@
-/** The player page in Chromium, against a stand-in for the origin: shows state, plays by both engines, fits a phone. */
+/** A channel's view in Chromium, against a stand-in for the origin and a service without events: shows state, plays by both engines, fits a phone. */
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NoticeBoard } from '../../src/channel/notices.ts';
@@ -87,7 +87,8 @@ async function visit(width: number, colorScheme: 'dark' | 'light'): Promise<Visi
     const { hostname, protocol } = new URL(request.url());
     if (protocol.startsWith('http') && hostname !== '127.0.0.1') complaints.push(`asked ${request.url()}`);
   });
-  await page.goto(`http://127.0.0.1:${control.port}/`);
+  // A link of before the console: it still means the channel.
+  await page.goto(`http://127.0.0.1:${control.port}/#match`);
   return { page, complaints, close: () => context.close() };
 }
 
@@ -99,7 +100,7 @@ async function expectMoving(page: Page): Promise<void> {
   await expect.poll(() => position(page), { timeout: 10_000 }).toBeGreaterThan(before + 1);
 }
 
-describe('the player page', () => {
+describe('the view of a channel', () => {
   test.each([
     ['hls', 'dark'],
     ['dash', 'light'],
@@ -193,7 +194,7 @@ describe('the player page', () => {
     await expect.poll(() => page.locator('#channel option').count()).toBe(2);
     await page.selectOption('#channel', 'training');
     await expect.poll(() => page.textContent('#dash-url')).toContain('/live/training/manifest.mpd');
-    expect(page.url()).toMatch(/#training$/);
+    expect(page.url()).toMatch(/#\/training$/);
     await page.click('#unmute');
     expect(await page.evaluate(() => document.querySelector('video')?.muted)).toBe(false);
     await close();

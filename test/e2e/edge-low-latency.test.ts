@@ -157,25 +157,3 @@ describe.each(EDGES)('%s', (name, start) => {
     });
   }
 });
-
-test('RFC 8216bis appendix B: both keep the answer to a blocking request for 12 s, and no longer', async () => {
-  const track = { kind: 'hls-media', track: `v${number}` } as const;
-  channel.setText(track, blocked('#EXTM3U\n'));
-  const target = `${playlist}?_HLS_msn=9&_HLS_part=0`;
-  await Promise.all(
-    EDGES.map(async ([, start]) => {
-      const edge = await start(origin.port);
-      try {
-        channel.setText(track, blocked('#EXTM3U\n# first\n'));
-        expect((await ask(edge.port, target)).body.toString()).toContain('# first');
-        await delay(10_500);
-        channel.setText(track, blocked('#EXTM3U\n# later\n'));
-        expect((await ask(edge.port, target)).body.toString()).toContain('# first');
-        await delay(3000);
-        expect((await ask(edge.port, target)).body.toString()).toContain('# later');
-      } finally {
-        await edge.close();
-      }
-    }),
-  );
-});

@@ -89,5 +89,7 @@ test('killed twice: one body a URL, no rule broken, the last list served goes on
   expect(ledger.objects).toBeGreaterThan(100);
   const goesOn = lines.filter(({ msg }) => msg === 'window of the former life goes on');
   expect(goesOn).toHaveLength(2 * CHANNELS.length);
+  // The first service got its RTMP port by 0, the next one asks for it: the child fits, and its publishers stay.
+  expect(lines.filter(({ msg }) => msg === 'publishers taken over from the service before')).toHaveLength(2);
   expect(lines.filter(({ level }) => level >= 50)).toEqual([]);
 });

@@ -57,7 +57,7 @@ export class ChannelWorld {
     const { clock, log, receiver, store, metrics, journal } = this;
     this.#hasParts = (options.settings?.latency ?? 'normal') !== 'normal';
     const settings = channelSettings(options.ladder ?? WORLD_LADDER, options.settings);
-    const former = { ...readFormerLife([]), isContinued: false, ...options.former };
+    const former = { ...readFormerLife([]), isContinued: false, numbersFrom: 0, ...options.former };
     const health = { state: { kind: 'none' } } as const;
     const window = { store, journal, health, former, slates: options.slates };
     const onNotice = (notice: ChannelNotice) => this.notices.push(notice);

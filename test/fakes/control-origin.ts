@@ -1,5 +1,5 @@
 /**
- * A stand-in for the origin while the player page is tested: ffmpeg's own live HLS and DASH of a test picture, over HTTP with CORS.
+ * A stand-in for the origin while the console is tested: ffmpeg's own live HLS and DASH of a test picture, over HTTP with CORS.
  * It is no example of good packaging; it is only something that both players can play.
  */
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -54,11 +54,12 @@ export class RtmpClient {
     });
   }
 
-  /** C0 C1 C2, with S0 S1 S2 awaited in between. */
+  /** C0 C1 C2, with S0 S1 S2 awaited in between. Rejects at once where nobody listens. */
   async handshake(): Promise<this> {
     const c1 = Buffer.alloc(1536, 7);
     this.socket.write(Buffer.concat([Buffer.from([3]), c1]));
-    await this.until(() => this.received.length >= 3073);
+    await this.until(() => this.received.length >= 3073 || this.closed);
+    if (this.received.length < 3073) throw new Error('the RTMP server closed the connection in the handshake');
     this.socket.write(Buffer.alloc(1536, 7));
     return this;
   }

@@ -1,6 +1,7 @@
 /**
  * The service is killed and started again, then stopped and started again as in an upgrade, while a real player watches, one at a time.
- * The publisher never connects again. A stall is a `waiting` of the element after it has begun to play.
+ * The publisher never connects again. A stall is a `waiting` of the element after it has begun to play. hls.js without a page that calls
+ * startLoad() gives up after a second of refused connections, so it is watched with a socket that a service manager keeps open.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,8 +13,9 @@ import { keyOf, ServiceUnderTest } from '../chaos/service-under-test.ts';
 import { makeClip } from '../rig/feeds.ts';
 import { openTheatre, type PlayerName, type Theatre } from '../rig/players.ts';
 import { waitFor } from '../rig/service.ts';
+import { ServiceManager } from '../rig/service-manager.ts';
 
-const PLAYERS: readonly PlayerName[] = ['hls.js', 'dash.js', 'shaka-hls', 'shaka-dash', 'page-hls'];
+const PLAYERS: readonly PlayerName[] = ['page-hls', 'dash.js', 'shaka-hls', 'shaka-dash'];
 const CHANNELS = [
   { id: 'normal', latency: 'normal', takeover: 'refuse' },
   { id: 'low', latency: 'low', takeover: 'refuse' },
@@ -47,29 +49,58 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Kill, then upgrade; what each of them cost it is printed. */
+async function watch(
+  player: PlayerName,
+  http: number,
+  id: string,
+  end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>,
+) {
+  const file = player.includes('dash') ? 'manifest.mpd' : 'master.m3u8';
+  const screen = await theatre.open(player, `http://127.0.0.1:${http}/live/${id}/${file}`);
+  await waitFor(`${player} plays`, async () => (await screen.watched()).frames > 90, 30_000);
+  await sleep(5000);
+  const stalls: Record<string, number> = {};
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    await screen.reset();
+    const startMs = performance.now();
+    await end(signal);
+    const awayMs = Math.round(performance.now() - startMs);
+    await sleep(AFTER_MS);
+    const { waiting, errors, currentTime } = await screen.watched();
+    console.log(`${player} on ${id}: ${signal}, away for ${awayMs} ms, ${waiting} stalls`, errors);
+    await waitFor('it plays on', async () => (await screen.watched()).currentTime > currentTime + 1, 5000);
+    stalls[signal] = waiting;
+    expect(errors.filter((error) => error.startsWith('fatal'))).toEqual([]);
+  }
+  await screen.close();
+  if (id !== 'normal') return;
+  expect(stalls['SIGKILL']).toBeLessThanOrEqual(1);
+  expect(stalls['SIGTERM']).toBe(0);
+}
+
 describe.each(CHANNELS)('latency $id', ({ id }) => {
-  test.each(PLAYERS)('%s plays on by itself after a kill and after an upgrade', async (player) => {
-    const file = player.includes('dash') ? 'manifest.mpd' : 'master.m3u8';
-    const screen = await theatre.open(player, `http://127.0.0.1:${service.ports.http}/live/${id}/${file}`);
-    await waitFor(`${player} plays`, async () => (await screen.watched()).frames > 90, 30_000);
-    await sleep(5000);
-    const stalls: Record<string, number> = {};
-    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-      await screen.reset();
-      const startMs = performance.now();
-      await service.killFor(0, signal);
-      const awayMs = Math.round(performance.now() - startMs);
-      await sleep(AFTER_MS);
-      const { waiting, errors, currentTime } = await screen.watched();
-      await waitFor('it plays on', async () => (await screen.watched()).currentTime > currentTime + 1, 5000);
-      stalls[signal] = waiting;
-      console.log(`${player} on ${id}: ${signal}, away for ${awayMs} ms, ${waiting} stalls`, errors);
-      expect(errors.filter((error) => error.startsWith('fatal'))).toEqual([]);
-    }
-    await screen.close();
-    if (id === 'normal') {
-      expect(stalls['SIGKILL']).toBeLessThanOrEqual(1);
-      expect(stalls['SIGTERM']).toBe(0);
+  test.each(PLAYERS)('%s plays on by itself after a kill and after an upgrade', (player) =>
+    watch(player, service.ports.http, id, (signal) => service.killFor(0, signal)),
+  );
+
+  test('hls.js plays on by itself after both where the service manager keeps the socket', async () => {
+    const data = join(folder, `managed-${id}`);
+    const manager = new ServiceManager(data, ['--config', join(folder, 'settings.yaml')]);
+    try {
+      let life = 1;
+      const { http, rtmp } = await manager.life(life);
+      const streamName = `${id}?key=${keyOf(id)}`;
+      const publisher = new Publisher({ port: rtmp, streamName, clip: join(folder, 'plain.flv') });
+      publishers.push(publisher);
+      await publisher.start();
+      await watch('hls.js', http, id, async (signal) => {
+        process.kill(manager.servicePid ?? Number.NaN, signal);
+        life += 1;
+        await manager.life(life);
+      });
+    } finally {
+      await manager.end();
     }
   });
 });

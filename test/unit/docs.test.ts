@@ -18,6 +18,7 @@ import {
   STREAM_KEY_VARIABLE,
 } from '../../src/config/settings-overrides.ts';
 import { settingsFileSchema } from '../../src/config/settings-schema.ts';
+import { openMetrics } from '../../src/system/metrics.ts';
 import { alertRules } from '../rig/run-book.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -34,6 +35,12 @@ const DOCUMENTS = ['README.md', ...['docker', 'samples', 'ladders'].flatMap(unde
 );
 /** What else shows command lines: comments of settings and scripts, what alerts say. */
 const SAMPLES = ['docker', 'samples', 'ladders'].flatMap(under).filter((file) => /\.(sh|ya?ml|conf|vcl)$/.test(file));
+
+/** The program as one text, for names that stand in it. */
+const PROGRAM_TEXT = under('src')
+  .filter((file) => file.endsWith('.ts'))
+  .map(read)
+  .join('\n');
 
 interface Block {
   readonly document: string;
@@ -200,10 +207,12 @@ describe('settings', () => {
     // The head of a PNG of 1920x1080.
     const png = '89504e470d0a1a0a0000000d494844520000078000000438';
     writeFileSync(join(scratch, 'half-time.png'), Buffer.from(png, 'hex'));
-    const secrets = ['PITCHSIDE_STREAM_KEY', 'PITCHSIDE_CONTROL_TOKEN', 'EDGE_SECRET', 'HOOK_SECRET'];
-    const env = { HOME: '/nowhere', ...Object.fromEntries(secrets.map((name) => [name, 'a-secret-of-the-test'])) };
     for (const { document, text } of examples) {
       writeFileSync(join(scratch, 'example.yaml'), text);
+      const secrets = [...text.matchAll(/\$\{(\w+)\}/g)].map(
+        ([, name = '']) => [name, 'a-secret-of-the-test'] as const,
+      );
+      const env = { HOME: '/nowhere', ...Object.fromEntries(secrets) };
       expect(await checkFile(join(scratch, 'example.yaml'), env, scratch), `${document}: ${text}`).toMatchObject({
         problems: [],
         notes: [],
@@ -218,9 +227,10 @@ describe('settings', () => {
       const row = rows.find((line) => line.includes(`\`--${flag} `) || line.includes(`\`--${flag}\``));
       expect(row, flag).toContain(`\`${variable}\``);
     }
-    const secrets = [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, CONTROL_TOKEN_VARIABLE];
-    for (const variable of secrets) expect(rows.some((row) => row.includes(`\`${variable}\``))).toBe(true);
-    const known = [...secrets, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
+    for (const variable of [STREAM_KEY_VARIABLE, EDGE_SECRET_VARIABLE, CONTROL_TOKEN_VARIABLE])
+      expect(rows.some((row) => row.includes(`\`${variable}\``))).toBe(true);
+    const written = [...PROGRAM_TEXT.matchAll(/\bPITCHSIDE_[A-Z]\w*/g)].map(([name]) => name);
+    const known = [...written, ...SETTINGS_FLAGS.map(({ variable }) => variable)];
     for (const document of DOCUMENTS)
       for (const [variable] of read(document).matchAll(/\bPITCHSIDE_[A-Z]\w*/g))
         expect(known, document).toContain(variable);
@@ -242,7 +252,29 @@ describe('settings', () => {
   });
 });
 
-test('README.md says how many alerts there are', () => {
+describe('names of what is watched', () => {
   const rules = alertRules(read('docker/prometheus/alerts.yml'));
-  expect(read('README.md')).toContain(`has ${rules.length} alerts`);
+
+  test('alerts are those of the rules, and README.md says how many there are', () => {
+    expect(read('README.md')).toContain(`has ${rules.length} alerts`);
+    const names = rules.map(({ alert }) => alert);
+    for (const document of DOCUMENTS)
+      for (const [name] of read(document).matchAll(/\bPitchside[A-Z]\w+/g)) expect(names, document).toContain(name);
+  });
+
+  test('metrics are those of the registry', () => {
+    const names = openMetrics().rows.map(({ name }) => name);
+    for (const document of DOCUMENTS)
+      for (const [, name = ''] of read(document).matchAll(/`(pitchside_[a-z_]+[a-z])/g))
+        expect(names, document).toContain(name);
+  });
+
+  test('codes are those of the program', () => {
+    const named = DOCUMENTS.flatMap((document) => inlineCode(document).map((code) => ({ document, code })));
+    const codes = named.filter(({ code }) => /^[A-Z]{3,}(?:_[A-Z]+)+$/.test(code) && !code.startsWith('PITCHSIDE_'));
+    expect(codes.length).toBeGreaterThan(20);
+    for (const { document, code } of codes)
+      if (!['FFMPEG_PATH', 'EDGE_SECRET', 'CADDY_TLS', 'CAP_NET_BIND_SERVICE'].includes(code))
+        expect(PROGRAM_TEXT, `${document}: ${code}`).toMatch(new RegExp(`\\b${code}\\b`));
+  });
 });

@@ -1,289 +1,239 @@
 /**
- * The player page: asks the service once a second, keeps one engine playing, and hands both to the view.
- * It never keeps the stream key: it is fetched when somebody asks to see or copy it, and the service gives it to its own machine only.
+ * The console: what the service says goes to the view that is open, what people want goes to the service.
+ * It never decides what is right: the service does. Invariant: one feed, one view and at most one player at a time.
  */
-import { addressesOf, ffmpegLine } from './addresses.js';
-import { startDash } from './dash-engine.js';
-import { startHls } from './hls-engine.js';
-import {
-  element,
-  forgetSamples,
-  setAddress,
-  setText,
-  showChannels,
-  showRungs,
-  showSample,
-  showStatus,
-  showUnreachable,
-} from './view.js';
+import { startActions } from './actions.js';
+import { addressesOf } from './addresses.js';
+import { showAddresses, startAddresses } from './addresses-card.js';
+import { showChannelChoice } from './channel-facts.js';
+import { ChannelPanel } from './channel-panel.js';
+import { announce, button, element, setText } from './elements.js';
+import { toggleFollowing } from './encoder-log.js';
+import { Happenings } from './happenings.js';
+import { showBanner, showFeed, showHealth } from './header.js';
+import { FigureHistory } from './history.js';
+import { openLiveFeed } from './live-feed.js';
+import { showOverview, showTotals } from './overview.js';
+import { playFrom, startPlayerControls, stopPlaying, toggleMute } from './player.js';
+import { hashOf, routeOf } from './route.js';
+import { Refusal, ServiceClient } from './service-client.js';
+import { ServiceClock } from './service-clock.js';
+import { startShortcuts } from './shortcuts.js';
+import { startTheme, toggleTheme } from './theme.js';
+import { startTimeLine } from './time-line-view.js';
+import { askForToken, startTokenForm } from './token-form.js';
 
-/** @typedef {import('./hls-engine.js').Engine} Engine */
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
-/** @typedef {{ httpPort: number, rtmpPort: number, streamKeysShown: boolean }} Service */
+/** @typedef {import('./service-client.js').Service} Service */
+/** @typedef {import('./service-client.js').Readiness} Readiness */
+/** @typedef {import('./service-client.js').Channels} Channels */
+/** @typedef {import('./happenings.js').Happening} Happening */
+/** @typedef {import('./history.js').Figures} Figures */
 
-const RESTART_MS = 2000;
-/** Longer without a new picture, while nobody paused, means that the engine has lost its way. */
-const STUCK_MS = 12_000;
-const MASK = '••••••••••••';
-const ENGINES = {
-  hls: { script: 'players/hls.min.js', start: startHls },
-  dash: { script: 'players/dash.all.min.js', start: startDash },
-};
+const SERVICE_EVERY_MS = 5000;
 
-const video = /** @type {HTMLVideoElement} */ (element('video'));
-const channelSelect = /** @type {HTMLSelectElement} */ (element('channel'));
-const rungSelect = /** @type {HTMLSelectElement} */ (element('rung'));
-const reveal = /** @type {HTMLButtonElement} */ (element('reveal'));
+const client = new ServiceClient(askForToken);
+const figures = new FigureHistory();
+const happenings = new Happenings();
+const clock = new ServiceClock();
+const panel = new ChannelPanel(client, figures, happenings);
+const fetchPicture = (/** @type {string} */ id) => client.thumbnail(id);
 
 /** @type {Service | undefined} */
 let service;
-/** @type {string | undefined} */
-let channel;
-/** @type {'hls' | 'dash'} */
-let engineName = 'hls';
-/** @type {Engine | undefined} */
-let engine;
-/** Counts starts; whatever belongs to an earlier start is ignored. */
-let startCount = 0;
-/** Service UTC minus performance.now(). */
-let clockOffsetMs = 0;
-let lastMove = { position: -1, atMs: 0 };
+/** @type {Readiness | undefined} */
+let readiness;
+/** undefined until the service has said it. @type {readonly ChannelStatus[] | undefined} */
+let statuses;
+/** @type {import('./live-feed.js').FeedMode} */
+let mode = 'silent';
+/** Of the service that was asked first. */
+let firstStartedMs = Number.POSITIVE_INFINITY;
+let route = routeOf(location.hash);
+/** The view on the screen, so that a click does not build it twice. */
+let shown = '';
 
-const nowMs = () => performance.now() + clockOffsetMs;
+const nowMs = () => clock.at(performance.now());
 
-/** @param {string} path @returns {Promise<unknown>} */
-async function ask(path) {
-  const response = await fetch(path, { cache: 'no-store' });
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return response.json();
-}
-
-/** @type {Map<string, Promise<void>>} */
-const scripts = new Map();
-
-/** Loads a player bundle once; a failed load may be tried again. @param {string} src */
-function loadScript(src) {
-  const known = scripts.get(src);
-  if (known) return known;
-  const loading = new Promise((/** @type {(value: void) => void} */ resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = src;
-    script.onload = () => resolve();
-    script.onerror = () => {
-      scripts.delete(src);
-      reject(new Error(`${src} could not be loaded`));
-    };
-    document.head.append(script);
-  });
-  scripts.set(src, loading);
-  return loading;
-}
-
-/** @param {string | undefined} text */
-function showNotice(text) {
-  element('notice').hidden = text === undefined;
-  setText('notice', text ?? '');
-}
-
-function stopEngine() {
-  startCount += 1;
-  engine?.destroy();
-  engine = undefined;
-}
-
-async function startEngine() {
-  stopEngine();
-  const count = startCount;
-  if (service === undefined || channel === undefined) return;
-  lastMove = { position: -1, atMs: performance.now() };
-  const urls = addressesOf(location.hostname, service, channel);
-  const restartLater = (/** @type {string} */ problem) => {
-    if (count !== startCount) return;
-    showNotice(`Trying again: ${problem}`);
-    setTimeout(() => {
-      if (count === startCount) void startEngine();
-    }, RESTART_MS);
-  };
-  try {
-    await loadScript(ENGINES[engineName].script);
-    if (count !== startCount) return;
-    engine = ENGINES[engineName].start(video, urls[engineName], restartLater);
-    if (rungSelect.value) engine.choose(rungSelect.value);
-    // Refused autoplay is no fault: the controls are there.
-    video.play().catch(() => {});
-  } catch (error) {
-    restartLater(error instanceof Error ? error.message : String(error));
+/** @param {'overview' | 'channel-view' | 'missing'} view */
+function showView(view) {
+  for (const id of ['overview', 'channel-view', 'missing']) element(id).hidden = id !== view;
+  if (view !== 'channel-view') {
+    stopPlaying();
+    panel.close();
   }
-}
-
-function showAddresses() {
-  if (service === undefined || channel === undefined) return;
-  const urls = addressesOf(location.hostname, service, channel);
-  setAddress('hls-url', urls.hls);
-  setAddress('dash-url', urls.dash);
-  setAddress('rtmp-url', urls.rtmpServer);
-  hideStreamKey();
-}
-
-function hideStreamKey() {
-  if (service === undefined || channel === undefined) return;
-  const { rtmpServer } = addressesOf(location.hostname, service, channel);
-  const shown = service.streamKeysShown;
-  setText('stream-key', shown ? MASK : 'shown on the service’s own machine only');
-  setText('ffmpeg-line', ffmpegLine(rtmpServer, 'STREAM_KEY'));
-  reveal.textContent = 'Show';
-  reveal.ariaPressed = 'false';
-  reveal.hidden = !shown;
-  for (const button of document.querySelectorAll('[data-copy="stream-key"]')) {
-    /** @type {HTMLButtonElement} */ (button).hidden = !shown;
-  }
-}
-
-/** @returns {Promise<string>} */
-async function fetchStreamKey() {
-  const answer = await ask(`api/v1/channels/${channel}/stream-key`);
-  return /** @type {{ streamKey: string }} */ (answer).streamKey;
-}
-
-async function toggleStreamKey() {
-  if (service === undefined || channel === undefined) return;
-  if (reveal.ariaPressed === 'true') {
-    hideStreamKey();
-    return;
-  }
-  try {
-    const streamKey = await fetchStreamKey();
-    setText('stream-key', streamKey);
-    setText('ffmpeg-line', ffmpegLine(addressesOf(location.hostname, service, channel).rtmpServer, streamKey));
-    reveal.textContent = 'Hide';
-    reveal.ariaPressed = 'true';
-  } catch (error) {
-    setText('stream-key', error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** What a copy button copies: the key itself even while it is masked. @param {string} id */
-async function textToCopy(id) {
-  if (service?.streamKeysShown && channel !== undefined) {
-    if (id === 'stream-key') return fetchStreamKey();
-    const { rtmpServer } = addressesOf(location.hostname, service, channel);
-    if (id === 'ffmpeg-line') return ffmpegLine(rtmpServer, await fetchStreamKey());
-  }
-  return element(id).textContent ?? '';
-}
-
-/** The clipboard API needs a secure context; on another machine's http address the old way is the only one. @param {string} text */
-async function writeClipboard(text) {
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    return;
-  }
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand('copy');
-  area.remove();
-  if (!copied) throw new Error('the browser refused');
-}
-
-/** @param {HTMLButtonElement} button */
-async function copyFrom(button) {
-  let result = 'Copied';
-  try {
-    await writeClipboard(await textToCopy(button.dataset['copy'] ?? ''));
-  } catch {
-    result = 'Not copied';
-  }
-  button.textContent = result;
-  button.classList.toggle('done', result === 'Copied');
-  setTimeout(() => {
-    button.textContent = 'Copy';
-    button.classList.remove('done');
-  }, 1500);
-}
-
-function bufferSeconds() {
-  for (let index = 0; index < video.buffered.length; index += 1) {
-    const start = video.buffered.start(index);
-    const end = video.buffered.end(index);
-    if (video.currentTime >= start - 0.1 && video.currentTime <= end) return end - video.currentTime;
-  }
-  return video.readyState === 0 ? undefined : 0;
-}
-
-function watchProgress() {
-  const now = performance.now();
-  if (video.paused || document.hidden || video.currentTime !== lastMove.position) {
-    if (!video.paused && video.currentTime > 0 && lastMove.position >= 0) showNotice(undefined);
-    lastMove = { position: video.currentTime, atMs: now };
-  } else if (engine && now - lastMove.atMs > STUCK_MS) {
-    void startEngine();
-  }
-}
-
-function sample() {
-  element('unmute').hidden = !video.muted;
-  watchProgress();
-  showRungs(engine?.rungs() ?? [], engine?.playing());
-  const quality = video.getVideoPlaybackQuality();
-  showSample(
-    { latencyMs: engine?.latencyMs(nowMs()), bufferS: bufferSeconds() },
-    { dropped: quality.droppedVideoFrames, total: quality.totalVideoFrames },
-  );
 }
 
 /** @param {string} id */
 function openChannel(id) {
-  channel = id;
-  rungSelect.value = '';
-  forgetSamples();
-  showAddresses();
-  history.replaceState(null, '', `#${id}`);
-  void startEngine();
+  if (service === undefined) return;
+  showAddresses(service, id);
+  playFrom(addressesOf(location.hostname, service, id));
+  panel.open(id);
+}
+
+/** Builds the view of the address when it is another one than that on the screen. */
+function showRoute() {
+  if (statuses === undefined || service === undefined) return;
+  const ids = statuses.map(({ id }) => id);
+  const isThere = route.view === 'overview' || ids.includes(route.id);
+  const view = route.view === 'overview' ? 'overview' : isThere ? 'channel-view' : 'missing';
+  const wanted = `${view} ${hashOf(route)}`;
+  if (route.view === 'channel') showChannelChoice(ids, route.id);
+  if (wanted === shown) return;
+  const isFirst = shown === '';
+  shown = wanted;
+  showView(view);
+  document.title = route.view === 'channel' ? `${route.id} · Pitchside` : 'Pitchside';
+  if (view === 'missing' && route.view === 'channel') setText('missing-text', `No channel is called ${route.id}.`);
+  if (view === 'channel-view' && route.view === 'channel') openChannel(route.id);
+  // Who went somewhere begins there; who just came begins at the top, and who chose another channel stays in the choice.
+  if (isFirst || element(view).contains(document.activeElement)) return;
+  element(view).focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+function showNow() {
+  showHealth(service, readiness, nowMs());
+  if (statuses === undefined) return;
+  showRoute();
+  if (route.view === 'overview') {
+    showOverview(statuses, { nowMs: nowMs(), isKnown: mode !== 'silent', fetchPicture });
+    showTotals(figures);
+    return;
+  }
+  const { id } = route;
+  const status = statuses.find((one) => one.id === id);
+  const knownFromMs = happenings.knownFromMs(firstStartedMs);
+  if (status) panel.show(status, { nowMs: nowMs(), knownFromMs, isKnown: mode !== 'silent' });
+}
+
+/** Said aloud: another state, whether an event or a poll told of it. @param {readonly ChannelStatus[]} next */
+function tellStates(next) {
+  for (const { id, state } of next) {
+    const before = statuses?.find((one) => one.id === id)?.state;
+    if (before !== undefined && before !== state) announce(`${id} is ${state}`);
+  }
+}
+
+/** @param {Channels} data */
+function onChannels(data) {
+  clock.hear(data.nowMs, performance.now());
+  happenings.see(data.channels, data.nowMs);
+  tellStates(data.channels);
+  statuses = data.channels;
+  showBanner(undefined);
+  showNow();
+}
+
+/** @param {string} type @param {Happening} data */
+function onHappening(type, data) {
+  happenings.add(type, data, nowMs());
+  // What the stream tells of before the page was there is no news.
+  if (type === 'fault' && nowMs() - data.atMs < 10_000) announce(`${data.channel}: ${data.message}`);
+}
+
+/** @param {string} type @param {unknown} data */
+function onEvent(type, data) {
+  if (type === 'channels') onChannels(/** @type {Channels} */ (data));
+  else if (type === 'figures') figures.add(/** @type {Figures} */ (data));
+  else if (type === 'reset') happenings.reset();
+  else onHappening(type, /** @type {Happening} */ (data));
+}
+
+/** @param {import('./live-feed.js').FeedMode} next */
+function onMode(next) {
+  mode = next;
+  showFeed(mode);
+  if (mode !== 'silent') return;
+  happenings.lose(nowMs());
+  readiness = undefined;
+  showNow();
+}
+
+async function readService() {
+  try {
+    [service, readiness] = await Promise.all([
+      client.ask('api/v1/service').then((answer) => /** @type {Service} */ (answer)),
+      client.readiness(),
+    ]);
+    clock.hear(service.nowMs, performance.now());
+    firstStartedMs = Math.min(firstStartedMs, service.startedMs);
+    showNow();
+  } catch {
+    readiness = undefined;
+  }
 }
 
 async function poll() {
-  const sentMs = performance.now();
-  const answer = /** @type {{ nowMs: number, channels: ChannelStatus[] }} */ (await ask('api/v1/channels'));
-  clockOffsetMs = answer.nowMs - (sentMs + performance.now()) / 2;
-  const ids = answer.channels.map((status) => status.id);
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  const id = channel !== undefined && ids.includes(channel) ? channel : ids.includes(wanted) ? wanted : ids[0];
-  showChannels(ids, id);
-  if (id === undefined) return;
-  if (id !== channel) openChannel(id);
-  const status = answer.channels.find((one) => one.id === id);
-  if (status) showStatus(status, nowMs());
-}
-
-async function tick() {
   try {
-    service ??= /** @type {Service} */ (await ask('api/v1/service'));
-    if (!document.hidden) await poll();
-  } catch {
-    showUnreachable();
+    return await client.ask('api/v1/channels');
+  } catch (error) {
+    if (error instanceof Refusal) showBanner(error.message);
+    throw error;
   }
-  sample();
-  setTimeout(tick, 1000);
 }
 
-channelSelect.addEventListener('change', () => openChannel(channelSelect.value));
-rungSelect.addEventListener('change', () => engine?.choose(rungSelect.value || undefined));
-reveal.addEventListener('click', () => void toggleStreamKey());
-element('unmute').addEventListener('click', () => {
-  video.muted = false;
-  element('unmute').hidden = true;
+function goTo(/** @type {import('./route.js').Route} */ wanted) {
+  location.hash = hashOf(wanted);
+}
+
+/** @param {number} step */
+function goToNeighbour(step) {
+  const ids = (statuses ?? []).map(({ id }) => id);
+  const at = route.view === 'channel' ? ids.indexOf(route.id) : step > 0 ? -1 : 0;
+  const id = ids.at((at + step) % Math.max(1, ids.length));
+  if (id !== undefined) goTo({ view: 'channel', id });
+}
+
+function clickIfShown(/** @type {string} */ id) {
+  if (button(id).checkVisibility()) button(id).click();
+}
+
+startTheme();
+startTokenForm();
+startPlayerControls();
+startAddresses(client);
+startTimeLine();
+panel.start();
+startActions(
+  (path, body) => client.wish(path, body),
+  () => (route.view === 'channel' ? route.id : ''),
+  () => void readService(),
+);
+startShortcuts([
+  { key: 'o', text: 'all channels', run: () => goTo({ view: 'overview' }) },
+  { key: 'n', text: 'next channel', run: () => goToNeighbour(1) },
+  { key: 'p', text: 'channel before', run: () => goToNeighbour(-1) },
+  { key: 'm', text: 'sound on or off', run: toggleMute },
+  { key: 'f', text: 'follow the log, or hold it', run: toggleFollowing },
+  { key: 's', text: 'stop the publisher (asks)', run: () => clickIfShown('stop-publisher') },
+  { key: 'r', text: 'restart the encoder (asks)', run: () => clickIfShown('restart-encoder') },
+  { key: 'l', text: 'reload the ladder (asks)', run: () => clickIfShown('reload-ladder') },
+  { key: 'd', text: 'drain or undrain (asks)', run: () => clickIfShown('drain') },
+  { key: 't', text: 'dark or light', run: toggleTheme },
+]);
+addEventListener('hashchange', () => {
+  route = routeOf(location.hash);
+  showNow();
 });
-for (const input of document.querySelectorAll('input[name="engine"]')) {
-  input.addEventListener('change', () => {
-    engineName = /** @type {HTMLInputElement} */ (input).value === 'dash' ? 'dash' : 'hls';
-    rungSelect.value = '';
-    forgetSamples();
-    void startEngine();
-  });
-}
-for (const button of document.querySelectorAll('button[data-copy]')) {
-  button.addEventListener('click', () => void copyFrom(/** @type {HTMLButtonElement} */ (button)));
-}
-void tick();
+element('channel').addEventListener('change', (event) =>
+  goTo({ view: 'channel', id: /** @type {HTMLSelectElement} */ (event.target).value }),
+);
+element('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  /** @type {HTMLElement | null} */ (document.querySelector('main:not([hidden])'))?.focus();
+});
+
+await readService();
+setInterval(() => void readService(), SERVICE_EVERY_MS);
+setInterval(showNow, 1000);
+const feed = openLiveFeed({
+  open: (lastId, signal) => client.events(lastId, signal),
+  poll,
+  onEvent,
+  onMode,
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
+});
+addEventListener('pagehide', () => void feed.close());

@@ -3,7 +3,8 @@
  * It never drops anything: what it does not know stays as it is.
  */
 
-/** @typedef {import('../../channel/view.ts').ChannelStatus['lastFaults'][number]} Fault */
+/** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
+/** @typedef {ChannelStatus['lastFaults'][number]} Fault */
 
 const CODECS = new Map([
   ['h264', 'H.264'],
@@ -39,4 +40,28 @@ export function newestFaults(faults, most) {
     else rows.push({ fault, times: 1 });
   }
   return rows.slice(-most).reverse();
+}
+
+/** What viewers get, in one word: `stale` when it should be fresh and is not. @param {Pick<ChannelStatus, 'fresh' | 'onAir'>} status */
+export function airStateOf({ fresh, onAir }) {
+  return fresh || onAir === 'starting' ? onAir : 'stale';
+}
+
+/** The state of the table, where it says more than what is on air. @param {Pick<ChannelStatus, 'state' | 'onAir'>} status */
+export function stateWords({ state, onAir }) {
+  return state === onAir ? '' : state;
+}
+
+/** For a list of channels: `2 live, 1 slate`. @param {readonly Pick<ChannelStatus, 'fresh' | 'onAir'>[]} statuses */
+export function airSummary(statuses) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const status of statuses) counts.set(airStateOf(status), (counts.get(airStateOf(status)) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+/** How grave a line of the encoder's log is, by its words. @param {string} text */
+export function gravityOf(text) {
+  if (/\b(error|failed|invalid|cannot|fatal)\b/i.test(text)) return 'error';
+  return /\b(warning|deprecated|discarding|overrun|missing)\b/i.test(text) ? 'warning' : 'plain';
 }

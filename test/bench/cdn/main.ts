@@ -16,8 +16,9 @@ import type { Latency } from '../../../src/config/model.ts';
 import { locateFfmpeg } from '../../../src/transcode/locate.ts';
 import type { Material } from '../material.ts';
 import type { EdgeName } from './edges.ts';
+import { plannedOf } from './planned.ts';
 import { type LadderName, makeClip, openStage, type Stage } from './stage.ts';
-import { type Measured, measuredOf, rowOf, spikeLines, verdictsOf } from './verdict.ts';
+import { type Measured, measuredOf, planLine, rowOf, spikeLines, verdictsOf } from './verdict.ts';
 
 interface Scene {
   readonly latency: Latency;
@@ -72,6 +73,7 @@ async function play(name: string, scene: Scene, material: Material, options: Opt
       const measured = await crowd(stage, scene, viewers, options.seconds);
       all.push(measured);
       console.log(rowOf(name, measured));
+      console.log(planLine(measured, await plannedOf(scene.ladder, scene.latency, scene.mix, measured.viewers)));
       for (const line of measured.capped) console.log(`  capped: ${line}`);
     }
   } finally {

@@ -28,7 +28,7 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-function ladderPath(name: LadderName): string {
+export function ladderPath(name: LadderName): string {
   return new URL(`./${name}.yaml`, import.meta.url).pathname;
 }
 
@@ -51,7 +51,7 @@ export async function openStage(
   profiles: string | undefined,
 ): Promise<Stage> {
   const accessLog = join(material.folder, `access-${performance.now()}.log`);
-  const service = await startService(material, ladderPath(ladder), ['match'], latency, { accessLog });
+  const service = await startService(material, ladderPath(ladder), ['match'], latency, { http: { accessLog } });
   const push = service.push('match');
   while ((await service.status('match')).onAir !== 'live') await sleep(200);
   // So that a list has its three target durations.

@@ -3,6 +3,8 @@
  * It never calls an extrapolation measured. Invariant: a crowd counts as held only when it sent nine tenths of what it should have and
  * the generator's own lateness stayed below a quarter of a second.
  */
+import type { Tier } from '../../../src/plan/capacity.ts';
+import type { AskKind } from '../../../src/swarm/model.ts';
 import type { PhaseReport, SwarmReport } from '../../../src/swarm/report.ts';
 import { type Asked, askedTwice } from './asked-twice.ts';
 import type { Show } from './stage.ts';
@@ -23,10 +25,22 @@ export interface Measured {
   /** Processor time of the generator for each request. */
   readonly generatorUs: number;
   readonly isHeld: boolean;
+  /** Requests a second at the edge, as plan names them. */
+  readonly byKind: Readonly<Record<PlannedKind, number>>;
   /** By the origin's log, from the first viewer on. */
   readonly asked: Asked;
   readonly capped: readonly string[];
 }
+
+/** What `plan` counts in steady play, of the swarm's kinds. */
+const PLANNED = {
+  playlist: ['playlist', 'blocked'],
+  mpd: ['mpd'],
+  segment: ['segment'],
+  part: ['part', 'hint'],
+} as const satisfies Partial<Record<string, readonly AskKind[]>>;
+type PlannedKind = keyof typeof PLANNED;
+const PLANNED_KINDS = Object.keys(PLANNED) as readonly PlannedKind[];
 
 const HELD_SHARE = 0.9;
 const HELD_LATE_MS = 250;
@@ -42,9 +56,24 @@ export function measuredOf({ report, originLog }: Show, wanted: number): Measure
     ...{ originPerSecond: perSecond, offload, generatorP99Ms: generatorLateMs.p99, rssMb: report.rssMb },
     generatorUs: (1e6 * report.cpuSeconds) / report.phases.reduce((sum, { requests }) => sum + requests, 0),
     p95Ms: phase.kinds.segment?.latencyMs.p95 ?? phase.kinds.part?.latencyMs.p95 ?? 0,
+    byKind: Object.fromEntries(PLANNED_KINDS.map((kind) => [kind, rateOf(phase, PLANNED[kind])])) as Measured['byKind'],
     asked: askedTwice(originLog),
     capped: report.plan.capped,
   };
+}
+
+function rateOf({ kinds, seconds }: PhaseReport, of: readonly AskKind[]): number {
+  return of.reduce((sum, kind) => sum + (kinds[kind]?.requests ?? 0), 0) / seconds;
+}
+
+/** The crowd beside what `plan` says of it: at the edge by kind, and at the origin at most. */
+export function planLine(one: Measured, planned: { readonly edge: Tier; readonly origin: Tier }): string {
+  const { edge, origin } = planned;
+  const kinds = PLANNED_KINDS.filter((kind) => edge.byKind[kind] > 0).map(
+    (kind) => `${kind} ${(one.byKind[kind] / edge.byKind[kind]).toFixed(2)} of ${edge.byKind[kind].toFixed(0)}`,
+  );
+  const all = one.requestsPerSecond / edge.requestsPerSecond;
+  return `  plan: ${all.toFixed(2)} of ${edge.requestsPerSecond.toFixed(0)} requests a second at the edge (${kinds.join(', ')}), ${(one.originPerSecond / origin.requestsPerSecond).toFixed(2)} of ${origin.requestsPerSecond.toFixed(1)} at the origin | goal 0.9 to 1.1 at the edge: ${goal(Math.abs(all - 1) <= 0.1)}`;
 }
 
 function phaseOf(report: SwarmReport, name: PhaseReport['name']): PhaseReport {

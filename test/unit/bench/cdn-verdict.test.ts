@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AccessLine } from '../../../src/origin/access-log.ts';
 import type { PhaseReport, SwarmReport } from '../../../src/swarm/report.ts';
 import { askedTwice } from '../../bench/cdn/asked-twice.ts';
-import { measuredOf, rowOf, spikeLines, verdictsOf } from '../../bench/cdn/verdict.ts';
+import { measuredOf, planLine, rowOf, spikeLines, verdictsOf } from '../../bench/cdn/verdict.ts';
 
 const NOON_MS = 1_795_291_200_000;
 
@@ -143,6 +143,24 @@ describe('a crowd', () => {
     const twice = line(0, '/a') + line(1, '/a');
     const lines = verdictsOf('x', [measured(1000, 6), measured(10_000, 60, {}, twice)], 10_000).join('\n');
     expect(lines.match(/NOT MET/g)).toHaveLength(4);
+  });
+
+  test('stands beside what plan says of it, by kind', () => {
+    const kinds = {
+      playlist: { requests: 6000 },
+      blocked: { requests: 3000 },
+      segment: { requests: 11_000, latencyMs: SPREAD },
+    };
+    const one = measured(1000, 6, { kinds: kinds as unknown as PhaseReport['kinds'], requestsPerSecond: 2000 });
+    const tier = (requestsPerSecond: number, playlist: number, segment: number) => ({
+      byKind: { multivariant: 0, playlist, mpd: 0, segment, part: 0, init: 0, time: 0 },
+      ...{ requestsPerSecond, egressBps: 0 },
+    });
+    expect(planLine(one, { edge: tier(2000, 1000, 1000), origin: tier(8, 4, 4) })).toBe(
+      '  plan: 1.00 of 2000 requests a second at the edge (playlist 0.90 of 1000, segment 1.10 of 1000), 0.75 of 8.0 at the origin | goal 0.9 to 1.1 at the edge: met',
+    );
+    const more = measured(1000, 6, { requestsPerSecond: 2300 });
+    expect(planLine(more, { edge: tier(2000, 1000, 1000), origin: tier(8, 4, 4) })).toContain('NOT MET');
   });
 
   test('costs processor time for each request of the whole run', () => {

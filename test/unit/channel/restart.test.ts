@@ -45,7 +45,7 @@ class Lives {
 
   kill(awayMs: number, options: WorldOptions = {}, isContinued = true): ChannelWorld {
     const { lines, journal } = this.notebook;
-    const former = { ...readFormerLife(lines.map((line) => JSON.parse(line) as unknown)), isContinued };
+    const former = { ...readFormerLife(lines.map((line) => JSON.parse(line) as unknown)), isContinued, numbersFrom: 0 };
     const before = this.it;
     this.it = new ChannelWorld({ ...options, journal, former, slates: shelf(), store: before.store });
     this.it.clock.advanceTo(before.nowMs + awayMs);
@@ -251,6 +251,23 @@ describe('a Channel begun again', () => {
     const again = lives.kill(500);
     expect(dvr(again)).toBe(text);
   });
+});
+
+test('a Channel whose journal is lost goes on above the numbers that are known of it', async () => {
+  const lost = (numbersFrom: number) => {
+    const { journal } = notebook('i2');
+    const former = { ...readFormerLife([]), isContinued: false, numbersFrom };
+    return new ChannelWorld({ journal, former });
+  };
+  const fresh = lost(0);
+  await fresh.open();
+  const newest = fresh.status.newestNumber!;
+  const near = lost(newest - 2);
+  await near.open();
+  expect(near.listed()).toEqual([newest - 2, newest - 1, newest]);
+  const ahead = lost(newest + 1800);
+  await ahead.open();
+  expect(ahead.listed()[0]).toBe(newest + 1800);
 });
 
 describe('the shelf of slates', () => {

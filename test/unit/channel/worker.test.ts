@@ -66,7 +66,7 @@ function world(
       ffmpegPath: 'ffmpeg',
       store: openMemoryStore(),
       journal: openMemoryJournal('i1'),
-      former: { ...readFormerLife([]), isContinued: false },
+      former: { ...readFormerLife([]), isContinued: false, numbersFrom: 0 },
       slates: undefined,
       health: { state: { kind: 'none' } },
       clock,

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { addressesOf, ffmpegLine } from '../../../src/control/page/addresses.js';
 import { SPARK_SAMPLES, sparkPath } from '../../../src/control/page/sparkline.js';
@@ -88,6 +89,26 @@ describe("the page's files", () => {
     ];
     expect(named.length).toBeGreaterThan(8);
     expect(named.filter((path) => !assets.has(path))).toEqual([]);
+  });
+
+  test('are all served that stand in the folder', () => {
+    const names = readdirSync(new URL('../../../src/control/page/', import.meta.url));
+    expect(names.filter((name) => !assets.has(name === 'index.html' ? '/' : `/page/${name}`))).toEqual([]);
+  });
+
+  test('name no element that the page does not have, and none twice', () => {
+    const ids = [...page.matchAll(/\sid="([^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+    const scripts = [...assets].filter(([path]) => path.endsWith('.js') && path.startsWith('/page/'));
+    const asked = scripts.flatMap(([, { bytes }]) =>
+      [...bytes.toString().matchAll(/\b(?:element|button|dialog|setText|setFigure|setAddress)\('([^']+)'/g)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
+    expect(asked.length).toBeGreaterThan(60);
+    expect(asked.filter((id) => !ids.includes(id))).toEqual([]);
+    const labels = [...page.matchAll(/aria-(?:labelledby|describedby)="([^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(labels.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
   test('load nothing from elsewhere', () => {

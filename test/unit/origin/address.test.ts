@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ADDRESS_LIMITS, parseAddress, parseDirectives } from '../../../src/origin/address.ts';
+import { ADDRESS_LIMITS, addressBook, parseAddress, parseDirectives } from '../../../src/origin/address.ts';
 
 const named = (target: string) => {
   const address = parseAddress(target);
@@ -150,4 +150,22 @@ describe('queries', () => {
   ])('%s is malformed: %s', (query) => {
     expect(parseDirectives(query).kind).toBe('malformed');
   });
+});
+
+it('a book of addresses reads as parseAddress does, however often and whatever else it was asked', () => {
+  const addressOf = addressBook();
+  const targets = Array.from({ length: 2500 }, (_, n) => `/live/match/v720/media.m3u8?_HLS_msn=${n}`);
+  const others = [
+    '/live/match/v720/g1/5.m4s',
+    '/time',
+    '/live/match/x',
+    `/live/match/v720/media.m3u8?a=${'b'.repeat(300)}`,
+    '/',
+  ];
+  const first = addressOf(targets[0]!);
+  for (const target of [...others, ...targets, ...others, ...targets.slice(0, 50)])
+    expect(addressOf(target)).toEqual(parseAddress(target));
+  expect(addressOf(targets[0]!)).toBe(addressOf(targets[0]!));
+  // It was forgotten in between: a book is bounded.
+  expect(addressOf(targets[0]!)).not.toBe(first);
 });

@@ -54,6 +54,22 @@ describe('the timeline', () => {
     expect(timeline.find(timeline.nextNumber! - 1)?.number).toBe(timeline.nextNumber! - 1);
   });
 
+  test('RFC 8216bis 6.2.2: where only the numbers of a life before are known, EXT-X-MEDIA-SEQUENCE does not fall below them', () => {
+    const due = indexAt(p30, NOW - 800) - 1;
+    const numbers = (numbersFrom: number) => {
+      const timeline = new Timeline({ ...SETTINGS, numbersFrom });
+      const segments = committed(timeline.open(planOf(p30), NOW));
+      return segments.map(({ number, endMs }) => [number, indexAt(p30, endMs) - 1]);
+    };
+    const same = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => [from + i, from + i]);
+    // Long ago; a moment ago; what was on air when it ended: the number is the index all the while.
+    expect(numbers(due - 100)).toEqual(same(due - 9, due));
+    expect(numbers(due - 3)).toEqual(same(due - 3, due));
+    expect(numbers(due + 2)).toEqual(same(due + 2, due + 2));
+    // The clock was ahead, or the Period had an offset.
+    expect(numbers(due + 1800)).toEqual(same(due - 9, due).map(([index], i) => [due + 1800 + i, index]));
+  });
+
   test('a passed index without media becomes slate at its deadline, not before, and none is left empty', () => {
     const { timeline } = opened();
     const next = timeline.nextNumber!;

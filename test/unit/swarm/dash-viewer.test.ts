@@ -46,6 +46,33 @@ describe('a DASH viewer', () => {
     expect(theatre.late).toEqual([]);
   });
 
+  test('does not take answers to a session that it left, not even for the same Segment', () => {
+    const stream = new SwarmStream(STREAM);
+    let viewer = newViewer('dash', `${BASE}manifest.mpd`, 1, { thinkMs: undefined }, NOON_MS);
+    let asked: readonly Ask[] = [];
+    const give = (input: Parameters<typeof stepViewer>[1], nowMs: number) => {
+      const step = stepViewer(viewer, input, nowMs);
+      viewer = step.viewer;
+      asked = step.asks;
+      return step.asks;
+    };
+    const answer = (ask: Ask, nowMs: number): Answer => stream.answer(ask, nowMs).answer;
+    const mpdComes = (nowMs: number) => {
+      const [mpd] = asked as [Ask];
+      return give({ kind: 'answer', ask: mpd, answer: answer(mpd, nowMs) }, nowMs);
+    };
+    give({ kind: 'wake' }, NOON_MS);
+    const old = mpdComes(NOON_MS + 10).find(({ kind }) => kind === 'segment') as Ask;
+    give({ kind: 'reload' }, NOON_MS + 100);
+    const anew = mpdComes(NOON_MS + 110).find(({ kind }) => kind === 'segment') as Ask;
+    expect([anew.url, anew.session]).toEqual([old.url, old.session + 1]);
+    const came = { status: 200, sentMs: 0 };
+    expect(give({ kind: 'answer', ask: old, answer: came }, NOON_MS + 120)).toEqual([]);
+    expect(give({ kind: 'answer', ask: anew, answer: came }, NOON_MS + 130).map(({ lane }) => lane)).toEqual([
+      anew.lane,
+    ]);
+  });
+
   test('goes by the clock of the server, not its own; and after a 404 asks for the time again', () => {
     const stream = new SwarmStream(STREAM);
     let viewer = newViewer('dash', `${BASE}manifest.mpd`, 1, { thinkMs: undefined }, NOON_MS);

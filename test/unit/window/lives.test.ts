@@ -389,7 +389,8 @@ it('puts a journal aside that is corrupt in the middle or of another version, sa
     world.disk.files.get('/data/match/journal')?.bytes.writeUInt8(0x77, at);
     const next = await openLife(world);
     await settled();
-    expect(next).toMatchObject({ isContinued: false, entries: [] });
+    // The names of its files say what had been begun.
+    expect(next).toMatchObject({ isContinued: false, entries: [], numbersFrom: 9 });
     expect(next.journal.incarnation).not.toBe(first.journal.incarnation);
     expect(world.log.lines.at(-1)?.fields).toMatchObject({
       code,
@@ -399,6 +400,23 @@ it('puts a journal aside that is corrupt in the middle or of another version, sa
     expect(names.filter((name) => name.includes('corrupt'))).toHaveLength(1);
     expect(names.filter((name) => name.includes('/window/'))).toEqual([]);
   }
+});
+
+it('tells what had been begun, by the journal, or where that is lost by the names of the files, whole or not', async () => {
+  const world = diskWorld();
+  const first = await openLife(world);
+  expect(first.numbersFrom).toBe(0);
+  first.journal.note('x');
+  first.journal.begin('g', 40);
+  first.store.putSegment({ key: key('g', 40), parts: [Buffer.from('x')], contentType: 'video/mp4', publishedMs: 1 });
+  first.journal.begin('g', 41);
+  first.store.putPart(key('g', 41), 0, body('a', 2));
+  first.journal.begin('h', 42);
+  world.disk = world.disk.afterKill();
+  expect((await openLife(world)).numbersFrom).toBe(43);
+  world.disk = world.disk.afterKill();
+  world.disk.files.delete('/data/match/journal');
+  expect((await openLife(world)).numbersFrom).toBe(42);
 });
 
 it('property: after a power loss at any byte, with any share of what was not synced, a start finds whole bodies or none', async () => {
