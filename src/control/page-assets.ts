@@ -39,6 +39,7 @@ const PAGE_FILES = [
   'header.js',
   'history.js',
   'hls-engine.js',
+  'kept.js',
   'ladder-table.js',
   'live-feed.js',
   'narrow.css',

@@ -4,6 +4,8 @@
  * another token; nobody has to know of it.
  */
 
+import { tabKeeper } from './kept.js';
+
 /** @typedef {import('../../channel/view.ts').ChannelStatus} ChannelStatus */
 /** @typedef {import('../api-model.ts').ServiceAnswer} Service */
 /** @typedef {{ ready: boolean, channels: { id: string, fresh: boolean, why?: string }[], why?: string }} Readiness */
@@ -29,31 +31,27 @@ async function refusalOf(response) {
 
 export class ServiceClient {
   #askForToken;
-  #token = sessionStorage.getItem(TOKEN);
+  #token = tabKeeper.get(TOKEN);
 
   /** @param {(isWrong: boolean) => Promise<string>} askForToken resolves with what a person gave; called once at a time */
   constructor(askForToken) {
     /** @type {Promise<void> | undefined} */
     let asking;
     this.#askForToken = () => {
-      asking ??= askForToken(this.#token !== null).then((token) => {
+      asking ??= askForToken(this.#token !== undefined).then((token) => {
         asking = undefined;
         this.#token = token;
-        sessionStorage.setItem(TOKEN, token);
+        tabKeeper.set(TOKEN, token);
       });
       return asking;
     };
-  }
-
-  get hasToken() {
-    return this.#token !== null;
   }
 
   /** Any answer but 401. @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
   async send(path, init = {}) {
     for (;;) {
       const token = this.#token;
-      const headers = { ...init.headers, ...(token !== null && { Authorization: `Bearer ${token}` }) };
+      const headers = { ...init.headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
       const response = await fetch(path, { cache: 'no-store', ...init, headers });
       if (response.status !== 401) return response;
       await response.body?.cancel();

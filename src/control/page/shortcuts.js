@@ -3,6 +3,7 @@
  * Invariant: nothing can be done by a key alone that has no button or link.
  */
 import { button, dialog, element, make } from './elements.js';
+import { browserKeeper } from './kept.js';
 
 /** @typedef {{ key: string, text: string, run: () => void }} Shortcut */
 
@@ -19,8 +20,8 @@ function isMeant(event) {
 /** @param {readonly Shortcut[]} shortcuts */
 export function startShortcuts(shortcuts) {
   const isOn = /** @type {HTMLInputElement} */ (element('shortcuts-on'));
-  isOn.checked = localStorage.getItem(KEY) !== 'off';
-  isOn.addEventListener('change', () => localStorage.setItem(KEY, isOn.checked ? 'on' : 'off'));
+  isOn.checked = browserKeeper.get(KEY) !== 'off';
+  isOn.addEventListener('change', () => browserKeeper.set(KEY, isOn.checked ? 'on' : 'off'));
   const help = { key: '?', text: 'this list', run: () => dialog('help-dialog').showModal() };
   const all = [...shortcuts, help];
   element('shortcut-list').append(

@@ -2,6 +2,7 @@
  * The toggle between dark, light and what the system says. `early-theme.js` applies it at the next start.
  */
 import { announce, button } from './elements.js';
+import { browserKeeper } from './kept.js';
 
 const KEY = 'pitchside-theme';
 
@@ -21,10 +22,10 @@ export function toggleTheme() {
   const isSystems = matchMedia(`(prefers-color-scheme: ${next})`).matches;
   if (isSystems) {
     delete document.documentElement.dataset['theme'];
-    localStorage.removeItem(KEY);
+    browserKeeper.set(KEY, undefined);
   } else {
     document.documentElement.dataset['theme'] = next;
-    localStorage.setItem(KEY, next);
+    browserKeeper.set(KEY, next);
   }
   label();
   announce(`${next} theme`);

@@ -4,12 +4,16 @@
  */
 import { dialog, element, setText } from './elements.js';
 
+/** Somebody waits for a token. */
+let isAsked = false;
+
 /** @param {boolean} isWrong there was one, and it was refused @returns {Promise<string>} */
 export function askForToken(isWrong) {
   const box = dialog('token-dialog');
   const field = /** @type {HTMLInputElement} */ (element('token'));
   setText('token-wrong', isWrong ? 'The service refused this token.' : '');
   field.ariaInvalid = String(isWrong);
+  isAsked = true;
   return new Promise((resolve) => {
     const form = element('token-form');
     const onSubmit = (/** @type {Event} */ event) => {
@@ -18,6 +22,7 @@ export function askForToken(isWrong) {
       if (token === '') return;
       field.value = '';
       form.removeEventListener('submit', onSubmit);
+      isAsked = false;
       box.close();
       resolve(token);
     };
@@ -27,7 +32,12 @@ export function askForToken(isWrong) {
   });
 }
 
-/** Without a token there is nothing to see: Escape does not close the form. */
+/** Without a token there is nothing to see: Escape does not close the form for long. */
 export function startTokenForm() {
-  dialog('token-dialog').addEventListener('cancel', (event) => event.preventDefault());
+  const box = dialog('token-dialog');
+  box.addEventListener('cancel', (event) => event.preventDefault());
+  // Browsers let the second Escape pass.
+  box.addEventListener('close', () => {
+    if (isAsked && !box.open) box.showModal();
+  });
 }

@@ -1,5 +1,6 @@
 /** Whom the console asks for a token, and what it makes of refusals. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keeperOf } from '../../../src/control/page/kept.js';
 import { Refusal, ServiceClient } from '../../../src/control/page/service-client.js';
 
 const TOKEN = 'the-right-token-0123';
@@ -72,4 +73,14 @@ test('whoever gave up meanwhile is not sent again', async () => {
   });
   await expect(client.events('0', controller.signal)).rejects.toThrow(/abort/);
   expect(asked).toHaveLength(1);
+});
+
+test('where the browser keeps nothing, the page keeps it until it is left', () => {
+  const keeper = keeperOf(() => {
+    throw new DOMException('blocked', 'SecurityError');
+  });
+  keeper.set('theme', 'dark');
+  expect(keeper.get('theme')).toBe('dark');
+  keeper.set('theme', undefined);
+  expect(keeper.get('theme')).toBe(undefined);
 });
