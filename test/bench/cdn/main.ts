@@ -62,7 +62,10 @@ async function crowd(stage: Stage, scene: Scene, viewers: number, seconds: numbe
   const rampSeconds = Math.max(2, Math.ceil(viewers / 400));
   const duration = `${rampSeconds + 4 + seconds}s`;
   const args = ['--viewers', `${viewers}`, '--mix', scene.mix, '--ramp', `${rampSeconds}s`, '--duration', duration];
-  return measuredOf(await stage.run(scene.edge, [...args, '--connections', `${scene.connections}`]), viewers);
+  const show = await stage.run(scene.edge, [...args, '--connections', `${scene.connections}`]);
+  // Low-latency viewers wait for parts.
+  const segmentMs = scene.latency !== 'normal' ? 0 : scene.ladder === 'six-seconds' ? 6000 : 2000;
+  return measuredOf(show, viewers, segmentMs);
 }
 
 async function play(name: string, scene: Scene, material: Material, options: Options) {

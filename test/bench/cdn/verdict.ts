@@ -1,7 +1,7 @@
 /**
  * From the figures of swarms to lines: what was measured, what follows from it, and which goal it meets. Pure.
- * It never calls an extrapolation measured. Invariant: a crowd counts as held only when it sent nine tenths of what it should have and
- * the generator's own lateness stayed below a quarter of a second.
+ * It never calls an extrapolation measured. Invariant: a crowd counts as held only when it sent nine tenths of what it should have, no
+ * viewer ran dry or failed, and the generator's own lateness stayed below a quarter of what its viewers wait for next.
  */
 import type { Tier } from '../../../src/plan/capacity.ts';
 import type { AskKind } from '../../../src/swarm/model.ts';
@@ -43,14 +43,17 @@ type PlannedKind = keyof typeof PLANNED;
 const PLANNED_KINDS = Object.keys(PLANNED) as readonly PlannedKind[];
 
 const HELD_SHARE = 0.9;
-const HELD_LATE_MS = 250;
+const HELD_LATE_SHARE = 0.25;
+const HELD_LATE_LEAST_MS = 250;
 
-export function measuredOf({ report, originLog }: Show, wanted: number): Measured {
+/** `segmentMs`: what viewers wait for next, but for parts. */
+export function measuredOf({ report, originLog }: Show, wanted: number, segmentMs: number): Measured {
   const phase = phaseOf(report, 'watching');
   const { viewers, requestsPerSecond, expectedPerSecond = 0, objectsPerSecond, late, errors, generatorLateMs } = phase;
   const { perSecond = Number.NaN, offload = Number.NaN } = phase.origin ?? {};
-  const isHeld =
-    viewers >= wanted && requestsPerSecond >= HELD_SHARE * expectedPerSecond && generatorLateMs.p99 <= HELD_LATE_MS;
+  const isOnTime = generatorLateMs.p99 <= Math.max(HELD_LATE_LEAST_MS, HELD_LATE_SHARE * segmentMs);
+  const isWhole = viewers >= wanted && requestsPerSecond >= HELD_SHARE * expectedPerSecond;
+  const isHeld = isWhole && isOnTime && late === 0 && errors === 0;
   return {
     ...{ wanted, viewers, requestsPerSecond, expectedPerSecond, objectsPerSecond, late, errors, isHeld },
     ...{ originPerSecond: perSecond, offload, generatorP99Ms: generatorLateMs.p99, rssMb: report.rssMb },

@@ -117,13 +117,16 @@ describe('a crowd', () => {
     const origin = { requests: 10 * perSecond, perSecond, byKind: {}, offload: 1 - perSecond / (2 * viewers) };
     const rates = { viewers, requests: 20 * viewers, requestsPerSecond: 2 * viewers, expectedPerSecond: 2 * viewers };
     const watching = phase('watching', { ...rates, origin, ...more });
-    return measuredOf({ report: report([phase('joining', { requests: 0 }), watching]), originLog: log }, viewers);
+    return measuredOf({ report: report([phase('joining', { requests: 0 }), watching]), originLog: log }, viewers, 2000);
   };
 
   test('that sent too little, or was late itself, was not held, and nothing is concluded from it', () => {
     expect(measured(1000, 6).isHeld).toBe(true);
     expect(measured(1000, 6, { requestsPerSecond: 1700 }).isHeld).toBe(false);
-    expect(measured(1000, 6, { generatorLateMs: { ...SPREAD, p99: 300 } }).isHeld).toBe(false);
+    expect(measured(1000, 6, { generatorLateMs: { ...SPREAD, p99: 490 } }).isHeld).toBe(true);
+    expect(measured(1000, 6, { generatorLateMs: { ...SPREAD, p99: 510 } }).isHeld).toBe(false);
+    expect(measured(1000, 6, { late: 1 }).isHeld).toBe(false);
+    expect(measured(1000, 6, { errors: 1 }).isHeld).toBe(false);
     expect(rowOf('x', measured(1000, 6, { requestsPerSecond: 1700 }))).toContain('did not hold their schedule');
     const lines = verdictsOf('x', [measured(100, 6), measured(1000, 6, { requestsPerSecond: 10 })], 1000).join('\n');
     expect(lines).toContain('99.700 % | extrapolated from 100 viewers');
