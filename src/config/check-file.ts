@@ -36,15 +36,15 @@ export async function checkFile(path: string, env: Environment, cwd: string): Pr
       ? { kind: 'ladder', problems: [], notes: reading.notes }
       : { kind: 'ladder', problems: reading.problems, notes: [] };
   }
-  const reading = await loadSettings({ flags: {}, env: withoutOverrides(env), cwd, configFile: absolute });
+  const reading = await loadSettings({ flags: {}, env: withoutOverrides(env, file.text), cwd, configFile: absolute });
   return reading.kind === 'ok'
     ? { kind: 'settings', problems: [], notes: reading.notes }
     : { kind: 'settings', problems: reading.problems, notes: [] };
 }
 
 /** It is the file that is looked at, not this shell; what the file itself takes from it stays. */
-function withoutOverrides(env: Environment): Environment {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !name.startsWith('PITCHSIDE_') || name === STREAM_KEY_VARIABLE),
-  );
+function withoutOverrides(env: Environment, text: string): Environment {
+  const isKept = (name: string): boolean =>
+    !name.startsWith('PITCHSIDE_') || name === STREAM_KEY_VARIABLE || text.includes(`\${${name}}`);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name)));
 }
