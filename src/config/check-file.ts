@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { parseLadder } from './ladder.ts';
 import { loadSettings } from './settings.ts';
-import { CONTROL_TOKEN_VARIABLE, STREAM_KEY_VARIABLE } from './settings-overrides.ts';
+import { STREAM_KEY_VARIABLE } from './settings-overrides.ts';
 import { shownPath } from './shipped-ladders.ts';
 import { readTextFile } from './text-file.ts';
 import type { Environment } from './variables.ts';
@@ -36,18 +36,15 @@ export async function checkFile(path: string, env: Environment, cwd: string): Pr
       ? { kind: 'ladder', problems: [], notes: reading.notes }
       : { kind: 'ladder', problems: reading.problems, notes: [] };
   }
-  const reading = await loadSettings({ flags: {}, env: withoutOverrides(env), cwd, configFile: absolute });
+  const reading = await loadSettings({ flags: {}, env: withoutOverrides(env, file.text), cwd, configFile: absolute });
   return reading.kind === 'ok'
     ? { kind: 'settings', problems: [], notes: reading.notes }
     : { kind: 'settings', problems: reading.problems, notes: [] };
 }
 
-/** What a settings file takes from the environment by its usual name. */
-const SECRETS = [STREAM_KEY_VARIABLE, CONTROL_TOKEN_VARIABLE];
-
 /** It is the file that is looked at, not this shell; what the file itself takes from it stays. */
-function withoutOverrides(env: Environment): Environment {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !name.startsWith('PITCHSIDE_') || SECRETS.includes(name)),
-  );
+function withoutOverrides(env: Environment, text: string): Environment {
+  const isKept = (name: string): boolean =>
+    !name.startsWith('PITCHSIDE_') || name === STREAM_KEY_VARIABLE || text.includes(`\${${name}}`);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name)));
 }
