@@ -4,6 +4,7 @@ import { readArguments } from '../../../src/cli/arguments.ts';
 import { serveCommand } from '../../../src/cli/serve.ts';
 import type { SettingsRequest } from '../../../src/cli/service-door.ts';
 import { STOP_LIMIT_MS } from '../../../src/cli/stop.ts';
+import type { OriginListener } from '../../../src/origin/listener.ts';
 import { keptIo } from '../../fakes/control-command-io.ts';
 import { fakeDoors, fakeSettings } from '../../fakes/control-doors.ts';
 
@@ -44,6 +45,27 @@ describe('serve', () => {
     await code;
     expect(seen?.flags).toMatchObject({ port: '0', 'rtmp-port': '1936', ladder: 'sd', data: undefined });
     expect(seen?.env['PITCHSIDE_STREAM_KEY']).toBe('x');
+  });
+
+  test('has the port opened before anything else is asked for, and hands it to the service', async () => {
+    const listener = {} as OriginListener;
+    const asked: string[] = [];
+    const doors = fakeDoors({
+      listenEarly: async ({ http }) => {
+        asked.push(`listen on ${http.host}`);
+        return listener;
+      },
+      locateFfmpeg: async () => {
+        asked.push('ffmpeg');
+        return '/usr/bin/ffmpeg';
+      },
+    });
+    const { io, code } = serve(doors);
+    await doors.clock.advance(0);
+    expect(asked).toEqual(['listen on 0.0.0.0', 'ffmpeg']);
+    expect(doors.started[0]?.listener).toBe(listener);
+    io.stop();
+    await code;
   });
 
   test('ends with 0 after a signal that came while it was still starting', async () => {
