@@ -1,7 +1,7 @@
 /**
  * What the window on disk costs: the service's own CPU and the bytes it writes with a data directory, beside the same feed with
  * `--data none` at the same time; and a Segment of the long window, which is on disk alone, beside nginx sending the same file.
- * The large rung is a copy of the feed, so that encoding does not drown it; latency low, so that each part is written.
+ * The large rung is a copy of the feed, so that encoding does not drown it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ async function writing(material: Material, rounds: number, seconds: number): Pro
   const services: ServiceProcess[] = [];
   try {
     for (const kept of [data, 'none'])
-      services.push(await startService(material, ladder, [CHANNEL], 'low', { data: kept }));
+      services.push(await startService(material, ladder, [CHANNEL], 'normal', { data: kept }));
     const pushes = services.map((service) => service.push(CHANNEL));
     for (const [at, service] of services.entries())
       await until('live', async () => (await service.status(CHANNEL)).state === 'live', pushes[at] ?? service);
