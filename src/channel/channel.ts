@@ -193,7 +193,7 @@ export class Channel implements OperatedChannel {
       onSource: (source) => this.#begin(feed, source),
       onSourceChanged: (source) => this.#begin(feed, source),
       // A copy begins again by itself, on the next keyframe.
-      onJump: () => (this.#copy === undefined ? this.#encoding.restart('the stamps jumped') : this.#encoding.end()),
+      onJump: (why) => (this.#copy === undefined ? this.#encoding.restart(why) : this.#encoding.end()),
       onEnd: (how) => this.#publishEnded(feed, how),
     });
   }

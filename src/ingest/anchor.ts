@@ -22,13 +22,20 @@ const STALE_MS = 2_000;
 const APART_MS = 1_000;
 /** A first tag this far from where it arrives is of another origin; backlogs of encoders are shorter. */
 const FOREIGN_MS = 5_000;
+/**
+ * Later than that for a whole window is a queue that stays, or a feed slower than real time: slewing would take hours, and what comes
+ * so late is slate. It is less than what an encoder's output is waited for (channel/timing.ts).
+ */
+const STAYS_LATE_MS = 1_000;
 /** FLV 10.1, E.4.1: TagType of video. The picture leads: keyframes are where anything can begin. */
 const VIDEO = 9;
 
+export type BaseReason = 'the stamps jumped' | 'the media stayed late';
+
 export type Anchored =
   | { readonly kind: 'media'; readonly mediaMs: number }
-  /** The stamps jumped: a new base begins with this tag. */
-  | { readonly kind: 'jump'; readonly mediaMs: number }
+  /** A new base begins with this tag: the stamps jumped, or what comes has stayed late. */
+  | { readonly kind: 'jump'; readonly mediaMs: number; readonly why: BaseReason }
   /** A straggler from before a jump. */
   | { readonly kind: 'stale' };
 
@@ -81,7 +88,7 @@ export class Anchor {
       if (prior !== undefined && Math.abs(arrivalMs - stampMs - prior) < FOREIGN_MS) this.#offsetMs = prior;
       return { kind: 'media', mediaMs: this.#media(stampMs) };
     }
-    if (this.#hasSteppedBack(track, stampMs, arrivalMs)) return this.#stepBack(track, stampMs, arrivalMs);
+    if (this.#hasSteppedBack(track, stampMs, arrivalMs)) return this.#newBase(stampMs, arrivalMs, 'the stamps jumped');
     this.#noticeOrigin(track, stampMs, arrivalMs, offsetMs);
     const common = stampMs + this.shiftMsOf(track);
     const isJump =
@@ -89,6 +96,8 @@ export class Anchor {
     if (track !== VIDEO && !isJump) this.#apart = undefined;
     if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs)) return this.#placeApart(track, stampMs, arrivalMs);
     if (isJump) return this.#jump(track, common, arrivalMs);
+    if (track === VIDEO && this.#staysLate(arrivalMs, offsetMs))
+      return this.#newBase(stampMs, arrivalMs, 'the media stayed late');
     return this.#go(track, common, arrivalMs);
   }
 
@@ -139,12 +148,17 @@ export class Anchor {
     return arrivalMs - step.sinceMs >= STEP_SEEN_MS;
   }
 
-  /** A new base, as after a jump; the sound has stepped back already, or stays where its publisher says. */
-  #stepBack(track: number, stampMs: number, arrivalMs: number): Anchored {
+  #staysLate(arrivalMs: number, offsetMs: number): boolean {
+    const isOver = arrivalMs >= this.#windowEndMs && this.#targetMs !== undefined;
+    return isOver && Number.isFinite(this.#windowMinimumMs) && this.#windowMinimumMs - offsetMs > STAYS_LATE_MS;
+  }
+
+  /** Begins with a picture; the sound has stepped with it already, or stays where its publisher says. */
+  #newBase(stampMs: number, arrivalMs: number, why: BaseReason): Anchored {
     this.#stamps = new Map();
     this.#apart = undefined;
-    this.#begin(track, stampMs, arrivalMs);
-    return { kind: 'jump', mediaMs: this.#media(stampMs) };
+    this.#begin(VIDEO, stampMs, arrivalMs);
+    return { kind: 'jump', mediaMs: this.#media(stampMs), why };
   }
 
   #jump(track: number, stampMs: number, arrivalMs: number): Anchored {
@@ -156,7 +170,7 @@ export class Anchor {
     this.#stamps = new Map();
     this.#apart = undefined;
     this.#begin(track, stampMs, arrivalMs);
-    return { kind: 'jump', mediaMs: this.#media(stampMs) };
+    return { kind: 'jump', mediaMs: this.#media(stampMs), why: 'the stamps jumped' };
   }
 
   #go(track: number, stampMs: number, arrivalMs: number): Anchored {

@@ -9,6 +9,7 @@ import { contentHash } from '../system/ids.ts';
 import type { Logger } from '../system/log.ts';
 import { FeedAdvisor } from './advice.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
+import type { BaseReason } from './anchor.ts';
 import { SourceProbe } from './describe-source.ts';
 import { legacyBody } from './enhanced-flv.ts';
 import { AUDIO, hasIdr, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
@@ -265,7 +266,7 @@ export class PublishFeed implements Feed {
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
     const placed = this.#stamps.place(frame, arrivalMs);
     if (placed.kind === 'stale') return;
-    if (placed.kind === 'jump') this.#newBase();
+    if (placed.kind === 'jump') this.#newBase(placed.why);
     const { mediaMs, stampMs } = placed;
     if (mediaMs - arrivalMs > MAX_AHEAD_MS) {
       this.close('media comes faster than real time: push with pacing (ffmpeg -re)');
@@ -311,7 +312,7 @@ export class PublishFeed implements Feed {
     return true;
   }
 
-  #newBase(): void {
+  #newBase(why: BaseReason): void {
     this.#base += 1;
     this.#keyframes = [];
     this.#ring.clear();
@@ -320,8 +321,8 @@ export class PublishFeed implements Feed {
     this.#probe.forgetStamps();
     this.#advisor.forgetStamps();
     for (const attachment of this.#attachments) attachment.freeze();
-    this.#ports.log.warn({ publish: this.identity.id }, 'stamps jumped');
-    for (const listener of this.#listeners) listener.onJump();
+    this.#ports.log.warn({ publish: this.identity.id, why }, 'a new base');
+    for (const listener of this.#listeners) listener.onJump(why);
   }
 
   #advise(nowMs: number): void {

@@ -5,6 +5,7 @@
  */
 import type { FrameRate } from '../system/frame-rate.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
+import type { BaseReason } from './anchor.ts';
 
 /** What the feed is, read from its sequence headers, metadata and first stamps. */
 export interface SourceDescription {
@@ -70,8 +71,8 @@ export interface FeedListener {
   onSource(source: SourceDescription): void;
   /** Later parameter sets that differ from the first. */
   onSourceChanged(source: SourceDescription): void;
-  /** The stamps jumped by more than can be bridged: a new base is needed, so a new worker. */
-  onJump(): void;
+  /** What comes can't be bridged to what came before: a new base is needed, so a new worker. */
+  onJump(why: BaseReason): void;
   onEnd(how: FeedEnd): void;
 }
 

@@ -66,7 +66,7 @@ export class PublisherFeed implements Feed {
   }
 
   jump(): void {
-    this.listener?.onJump();
+    this.listener?.onJump('the stamps jumped');
   }
 
   /** As the real one: who was attached hears no more, the ring is empty, then the end is told. */

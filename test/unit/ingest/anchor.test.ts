@@ -110,6 +110,7 @@ describe('Anchor', () => {
     expect(anchor.place(VIDEO, 10_080, START_MS + 80)).toEqual({
       kind: 'jump',
       mediaMs: START_MS + 80,
+      why: 'the stamps jumped',
     });
   });
 
@@ -122,6 +123,33 @@ describe('Anchor', () => {
   it('does not call a burst a jump, where many stamps arrive at once', () => {
     const anchor = new Anchor();
     for (let i = 0; i < 100; i++) expect(anchor.place(VIDEO, i * 40, START_MS).kind).toBe('media');
+  });
+
+  it('begins a new base where even the earliest tag of 10 s is late by more than a second, as behind a queue that stays', () => {
+    const delays = Array.from({ length: 1500 }, (_, i) => (i < 500 ? 0 : 3000));
+    const { kinds, offsets, arrivals } = run(delays);
+    const jumps = kinds.flatMap((kind, i) => (kind === 'jump' ? [i] : []));
+    expect(jumps).toHaveLength(1);
+    const [at = 0] = jumps;
+    expect((arrivals[at] ?? 0) - (arrivals[500] ?? 0)).toBeLessThanOrEqual(20_000);
+    expect(offsets.at(-1)).toBeCloseTo(START_MS - 1000 + 3000, 0);
+  });
+
+  it('calls it no queue that stays when one tag of each 10 s is in time, nor less than a second', () => {
+    const bursts = Array.from({ length: 3000 }, (_, i) => (i % 240 === 0 ? 0 : 3000 - (i % 240) * 12));
+    expect(run(bursts).kinds).not.toContain('jump');
+    const late = Array.from({ length: 5000 }, (_, i) => (i < 500 ? 0 : 950));
+    expect(run(late).kinds).not.toContain('jump');
+  });
+
+  it('keeps a feed that is slower than real time within a second and a half of now', () => {
+    const { kinds, offsets, arrivals } = run(
+      Array.from({ length: 7500 }, () => 0),
+      0.03,
+    );
+    const latest = offsets.map((offset, i) => (arrivals[i] ?? 0) - (1000 + i * 40 + offset));
+    expect(Math.max(...latest)).toBeLessThan(1_700);
+    expect(kinds.filter((kind) => kind === 'jump').length).toBeGreaterThan(3);
   });
 
   it('tolerates interleaving within a second, and calls more than 1 s backwards a jump', () => {
