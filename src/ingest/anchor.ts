@@ -23,10 +23,11 @@ const APART_MS = 1_000;
 /** A first tag this far from where it arrives is of another origin; backlogs of encoders are shorter. */
 const FOREIGN_MS = 5_000;
 /**
- * Later than that for a whole window is a queue that stays, or a feed slower than real time: slewing would take hours, and what comes
- * so late is slate. It is less than what an encoder's output is waited for (channel/timing.ts).
+ * Each tag later than that for ten seconds is a queue that stays, or a feed slower than real time: slewing would take hours, and what
+ * comes so late is slate. It is less than what an encoder's output is waited for (channel/timing.ts).
  */
-const STAYS_LATE_MS = 1_000;
+const LATE_MS = 1_000;
+const STAYS_LATE_MS = 10_000;
 /** FLV 10.1, E.4.1: TagType of video. The picture leads: keyframes are where anything can begin. */
 const VIDEO = 9;
 
@@ -57,6 +58,8 @@ export class Anchor {
   #lastVideoMs = Number.NEGATIVE_INFINITY;
   /** Where the picture was when it stepped back, and when that was. */
   #step: { readonly fromStamp: number; readonly sinceMs: number } | undefined;
+  /** Since when everything has come late. */
+  #lateSinceMs: number | undefined;
   /** When sound began to be apart from pictures that go on, and its smallest delay since then. */
   #apart: { readonly sinceMs: number; readonly minimumMs: number } | undefined;
 
@@ -96,7 +99,7 @@ export class Anchor {
     if (track !== VIDEO && !isJump) this.#apart = undefined;
     if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs)) return this.#placeApart(track, stampMs, arrivalMs);
     if (isJump) return this.#jump(track, common, arrivalMs);
-    if (track === VIDEO && this.#staysLate(arrivalMs, offsetMs))
+    if (this.#staysLate(track, common, arrivalMs, offsetMs))
       return this.#newBase(stampMs, arrivalMs, 'the media stayed late');
     return this.#go(track, common, arrivalMs);
   }
@@ -148,9 +151,11 @@ export class Anchor {
     return arrivalMs - step.sinceMs >= STEP_SEEN_MS;
   }
 
-  #staysLate(arrivalMs: number, offsetMs: number): boolean {
-    const isOver = arrivalMs >= this.#windowEndMs && this.#targetMs !== undefined;
-    return isOver && Number.isFinite(this.#windowMinimumMs) && this.#windowMinimumMs - offsetMs > STAYS_LATE_MS;
+  /** True for a picture when each tag of the last ten seconds was late. */
+  #staysLate(track: number, stampMs: number, arrivalMs: number, offsetMs: number): boolean {
+    const isLate = arrivalMs - stampMs - offsetMs > LATE_MS;
+    this.#lateSinceMs = isLate ? (this.#lateSinceMs ?? arrivalMs) : undefined;
+    return track === VIDEO && this.#lateSinceMs !== undefined && arrivalMs - this.#lateSinceMs >= STAYS_LATE_MS;
   }
 
   /** Begins with a picture; the sound has stepped with it already, or stays where its publisher says. */
@@ -191,6 +196,7 @@ export class Anchor {
   #begin(track: number, stampMs: number, arrivalMs: number): void {
     this.#offsetMs = Math.max(arrivalMs, this.#newestMediaMs) - stampMs;
     this.#targetMs = undefined;
+    this.#lateSinceMs = undefined;
     this.#step = undefined;
     this.#windowMinimumMs = arrivalMs - stampMs;
     this.#windowEndMs = arrivalMs + FIRST_WINDOW_MS;

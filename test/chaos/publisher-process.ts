@@ -23,6 +23,7 @@ function readClip(file: string): Clip {
 }
 
 const shiftMs = { all: 0, audio: 0 };
+let delayMs = 0;
 const mutedUntilMs = { audio: 0, video: 0 };
 let nextClip: string | undefined;
 
@@ -59,7 +60,7 @@ async function playOnce(
   for (const tag of clip.tags) {
     const positionMs = originMs + tag.stamp;
     if (nextClip !== undefined && isKeyframe(tag) && tag.stamp > 0) return positionMs;
-    const aheadMs = positionMs / speed - (performance.now() - startMs);
+    const aheadMs = positionMs / speed + delayMs - (performance.now() - startMs);
     if (aheadMs > 1) await sleep(aheadMs);
     if (performance.now() < mutedUntilMs[tag.type === AUDIO ? 'audio' : 'video']) continue;
     send(tag, positionMs);
@@ -70,6 +71,7 @@ async function playOnce(
 process.on('message', (order: PublisherOrder) => {
   if (order.kind === 'start') void publish(order);
   if (order.kind === 'shift') shiftMs[order.what] += order.byMs;
+  if (order.kind === 'delay') delayMs += order.byMs;
   if (order.kind === 'mute') mutedUntilMs[order.track] = performance.now() + order.forMs;
   if (order.kind === 'clip') nextClip = order.clip;
 });

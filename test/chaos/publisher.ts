@@ -19,6 +19,8 @@ export type PublisherOrder =
       readonly speed: number;
     }
   | { readonly kind: 'shift'; readonly what: 'all' | 'audio'; readonly byMs: number }
+  /** From now on everything is sent so much later, as behind a queue that stays. */
+  | { readonly kind: 'delay'; readonly byMs: number }
   | { readonly kind: 'mute'; readonly track: 'audio' | 'video'; readonly forMs: number }
   | { readonly kind: 'clip'; readonly clip: string };
 

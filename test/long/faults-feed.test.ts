@@ -77,6 +77,18 @@ test('a network that stalls for 3 s, then a burst, twice: the same worker, caugh
   expect(stage.status().lastFaults.filter(({ code }) => /OVERLOADED|SHED/.test(code))).toEqual([]);
 });
 
+test('a queue of 3 s that stays: slate for some ten seconds, then a new base, on time again', async () => {
+  const measured = await stage.measure(async () => {
+    stage.publisher.tell({ kind: 'delay', byMs: 3_000 });
+    await waitFor('slate', () => stage.status().onAir === 'slate', 15_000);
+  });
+  expect(measured).toMatchObject({ encoderStarts: 1, periods: 0 });
+  expect(measured.slate).toBeLessThanOrEqual(12);
+  expect(measured.look.apartMs).toBeLessThan(APART_MS);
+  const later = await stage.measure(() => sleep(12_000));
+  expect(later).toMatchObject({ slate: 0, encoderStarts: 0, periods: 0 });
+});
+
 test.each(['size', 'rate', 'parameters', 'plain'])(
   'another picture in mid-stream (%s): conformed, one new worker',
   async (clip) => {

@@ -131,7 +131,7 @@ describe('Anchor', () => {
     const jumps = kinds.flatMap((kind, i) => (kind === 'jump' ? [i] : []));
     expect(jumps).toHaveLength(1);
     const [at = 0] = jumps;
-    expect((arrivals[at] ?? 0) - (arrivals[500] ?? 0)).toBeLessThanOrEqual(20_000);
+    expect((arrivals[at] ?? 0) - (arrivals[500] ?? 0)).toBe(10_000);
     expect(offsets.at(-1)).toBeCloseTo(START_MS - 1000 + 3000, 0);
   });
 
