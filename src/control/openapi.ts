@@ -71,7 +71,11 @@ function operationOf(operation: string, route: ApiRoute): Json {
 
 function accessRefusals({ access, method }: ApiRoute): Readonly<Record<number, string>> {
   return {
-    ...(method === 'post' && { 400: 'The body is not what is asked for.', 415: 'The body is not application/json.' }),
+    ...(method === 'post' && {
+      400: 'The body is not what is asked for.',
+      413: 'The body is longer than 4096 bytes.',
+      415: 'The body is not application/json.',
+    }),
     ...(access === 'token' && {
       401: 'The token is missing or wrong.',
       403: 'No token is set, and you are not on this machine.',

@@ -53,7 +53,7 @@ function labelsOf(name: string): readonly string[] | undefined {
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   state: Object.keys(CHANNEL_STATES),
   kind: OBJECT_KINDS,
-  outcome: ['good', 'bad'],
+  outcome: ['good', 'bad', 'delivered', 'retried', 'given-up', 'dropped'],
 };
 
 describe('a query', () => {
