@@ -102,7 +102,8 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const windows = opened.add('windows', await openWindows({ ...given, metrics }));
   const { clock } = windows;
   const notices = new NoticeBoard(log);
-  const webhooks = opened.add('webhooks', openWebhooks(settings, clock, log, metrics));
+  const version = programVersion();
+  const webhooks = opened.add('webhooks', openWebhooks(settings, { version, clock, log, metrics }));
   notices.listen((notice) => webhooks.tell(notice));
   const options = { ...given, clock };
   const limits = { idleMs: RECEIVER_IDLE_MS };
@@ -128,7 +129,7 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const pageInfo = {
     httpPort: origin.port,
     rtmpPort: rtmp.port,
-    ...programInfo(clock),
+    ...{ version, startedMs: clock.nowMs() },
     streamKey: streamKeyOf(settings),
   };
   const forControl = { directory, notices, operator, metrics, log, clock, pageInfo };
@@ -337,13 +338,11 @@ function watch(settings: Settings, channels: ReadonlyMap<string, Channel>, log: 
   });
 }
 
-function openWebhooks({ webhooks: hooks }: Settings, clock: Clock, log: Logger, metrics: Metrics): Webhooks {
-  const version = programVersion();
-  return new Webhooks({ hooks, version, clock, log, metrics, random: randomShare, newId: () => randomId(16) });
-}
-
-function programInfo(clock: Clock) {
-  return { version: programVersion(), startedMs: clock.nowMs() };
+function openWebhooks(
+  { webhooks: hooks }: Settings,
+  parts: { readonly version: string; readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+): Webhooks {
+  return new Webhooks({ hooks, ...parts, random: randomShare, newId: () => randomId(16) });
 }
 
 /** `CHANNEL?key=SECRET`, as OBS takes it. */

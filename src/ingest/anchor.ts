@@ -91,7 +91,8 @@ export class Anchor {
       if (prior !== undefined && Math.abs(arrivalMs - stampMs - prior) < FOREIGN_MS) this.#offsetMs = prior;
       return { kind: 'media', mediaMs: this.#media(stampMs) };
     }
-    if (this.#hasSteppedBack(track, stampMs, arrivalMs)) return this.#newBase(stampMs, arrivalMs, 'the stamps jumped');
+    if (this.#hasSteppedBack(track, stampMs, arrivalMs))
+      return this.#newBase(track, stampMs, arrivalMs, 'the stamps jumped');
     this.#noticeOrigin(track, stampMs, arrivalMs, offsetMs);
     const common = stampMs + this.shiftMsOf(track);
     const isJump =
@@ -100,7 +101,7 @@ export class Anchor {
     if (isJump && track !== VIDEO && this.#isVideoAlive(arrivalMs)) return this.#placeApart(track, stampMs, arrivalMs);
     if (isJump) return this.#jump(track, common, arrivalMs);
     if (this.#staysLate(track, common, arrivalMs, offsetMs))
-      return this.#newBase(stampMs, arrivalMs, 'the media stayed late');
+      return this.#newBase(track, stampMs, arrivalMs, 'the media stayed late');
     return this.#go(track, common, arrivalMs);
   }
 
@@ -158,11 +159,11 @@ export class Anchor {
     return track === VIDEO && this.#lateSinceMs !== undefined && arrivalMs - this.#lateSinceMs >= STAYS_LATE_MS;
   }
 
-  /** Begins with a picture; the sound has stepped with it already, or stays where its publisher says. */
-  #newBase(stampMs: number, arrivalMs: number, why: BaseReason): Anchored {
+  /** Begins with this tag; what comes of the other kind has stepped with it already, or stays where its publisher says. */
+  #newBase(track: number, stampMs: number, arrivalMs: number, why: BaseReason): Anchored {
     this.#stamps = new Map();
     this.#apart = undefined;
-    this.#begin(VIDEO, stampMs, arrivalMs);
+    this.#begin(track, stampMs, arrivalMs);
     return { kind: 'jump', mediaMs: this.#media(stampMs), why };
   }
 
@@ -172,10 +173,7 @@ export class Anchor {
       return { kind: 'stale' };
     this.#oldStamps = this.#stamps;
     this.#staleUntilMs = arrivalMs + STALE_MS;
-    this.#stamps = new Map();
-    this.#apart = undefined;
-    this.#begin(track, stampMs, arrivalMs);
-    return { kind: 'jump', mediaMs: this.#media(stampMs), why: 'the stamps jumped' };
+    return this.#newBase(track, stampMs, arrivalMs, 'the stamps jumped');
   }
 
   #go(track: number, stampMs: number, arrivalMs: number): Anchored {

@@ -132,6 +132,18 @@ export class ChannelWorld {
     }
   }
 
+  /** A publish whose first Segment is on air. */
+  static async live(options: WorldOptions = {}) {
+    const it = new ChannelWorld(options);
+    await it.open();
+    const feed = it.publish();
+    feed.announce();
+    const worker = it.startWorker();
+    it.deliver(worker, 0);
+    it.untilLive();
+    return { it, feed, worker };
+  }
+
   /** Listed numbers, newest last. */
   listed(track = 'v720'): number[] {
     const answer = this.channel.text({ kind: 'hls-dvr-media', track });

@@ -20,16 +20,7 @@ async function opened(options: WorldOptions = {}) {
   return it;
 }
 
-/** A publish whose first Segment is on air. */
-async function live(options: WorldOptions = {}) {
-  const it = await opened(options);
-  const feed = it.publish();
-  feed.announce();
-  const worker = it.startWorker();
-  it.deliver(worker, 0);
-  it.untilLive();
-  return { it, feed, worker };
-}
+const { live } = ChannelWorld;
 
 describe('the metrics of a Channel', () => {
   test('say its state as 1 among 0s, and its faults by code', async () => {

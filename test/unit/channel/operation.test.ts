@@ -6,7 +6,7 @@ import { NoticeBoard } from '../../../src/channel/notices.ts';
 import { choosePlan } from '../../../src/channel/plan-in-use.ts';
 import type { Timeline } from '../../../src/package/timeline.ts';
 import type { LeftOut } from '../../../src/transcode/rung-policy.ts';
-import { ChannelWorld, WORLD_LADDER, type WorldOptions } from '../../fakes/channel-world.ts';
+import { ChannelWorld, WORLD_LADDER } from '../../fakes/channel-world.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 import { SOURCE } from '../../fakes/publisher-feed.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
@@ -14,16 +14,7 @@ import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
 vi.mock('../../../src/transcode/slate-picture.ts', () => ({ slatePicture: () => ({ rgb: Buffer.from('picture') }) }));
 
-async function live(options: WorldOptions = {}) {
-  const it = new ChannelWorld(options);
-  await it.open();
-  const feed = it.publish();
-  feed.announce();
-  const worker = it.startWorker();
-  it.deliver(worker, 0);
-  it.untilLive();
-  return { it, feed, worker };
-}
+const { live } = ChannelWorld;
 
 /** Publish and unpublish, as told so far. */
 const publishes = ({ notices }: ChannelWorld) =>

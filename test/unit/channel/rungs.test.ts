@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { indexAt, startMsOf } from '../../../src/package/grid.ts';
-import { ChannelWorld, P30, type WorldOptions } from '../../fakes/channel-world.ts';
+import { ChannelWorld, P30 } from '../../fakes/channel-world.ts';
 import type { ManualEncoder } from '../../fakes/manual-encoder.ts';
 import type { PublisherFeed } from '../../fakes/publisher-feed.ts';
 import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
@@ -8,17 +8,7 @@ import { ladderOf, rung } from '../../fakes/transcode-plan.ts';
 vi.mock('../../../src/transcode/ffmpeg-process.ts', () => import('../../fakes/manual-encoder.ts'));
 vi.mock('../../../src/transcode/slate-picture.ts', () => ({ slatePicture: () => ({ rgb: Buffer.from('picture') }) }));
 
-/** A publish whose first Segment is on air. */
-async function live(options: WorldOptions = {}) {
-  const it = new ChannelWorld(options);
-  await it.open();
-  const feed = it.publish();
-  feed.announce();
-  const worker = it.startWorker();
-  it.deliver(worker, 0);
-  it.untilLive();
-  return { it, feed, worker };
-}
+const { live } = ChannelWorld;
 
 const tracksOf = ({ request }: ManualEncoder) =>
   request.command.outputs.map(({ url }) => new URL(url).pathname.split('/')[2]);
