@@ -1,6 +1,7 @@
 // Opens an origin over fake Channels, and asks it over real sockets: by node:http, and byte by byte.
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { ChannelView } from '../../src/channel/view.ts';
 import type { OriginLimits } from '../../src/origin/limits.ts';
@@ -31,6 +32,8 @@ export async function openTestOrigin(
     close: () => origin.close(),
     metrics,
     async count(name, labels = {}) {
+      // Answers are counted when their turn of the event loop is over: one from a timer can be read by its client before that.
+      await setImmediate();
       const metric = await metrics.registry.getSingleMetric(`pitchside_${name}`)?.get();
       const values = metric?.values ?? [];
       const of = (key: string, each: Readonly<Record<string, unknown>>) => String(each[key]);
