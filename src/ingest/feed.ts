@@ -10,6 +10,7 @@ import type { Logger } from '../system/log.ts';
 import { FeedAdvisor } from './advice.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 import type { BaseReason } from './anchor.ts';
+import { Backlog } from './backlog.ts';
 import { SourceProbe } from './describe-source.ts';
 import { legacyBody } from './enhanced-flv.ts';
 import { AUDIO, hasIdr, readTagContent, type TagContent, VIDEO } from './flv-tags.ts';
@@ -76,6 +77,8 @@ export class PublishFeed implements Feed {
   #counts = { video: 0, audio: 0, bytes: 0 };
   /** Arrival of the newest tag of each kind. */
   readonly #heardUs = new Map<number, number>();
+  readonly #backlog = new Backlog();
+  #isFlowing = true;
   #warned = new Set<string>();
 
   constructor(identity: PublishIdentity, ports: FeedPorts) {
@@ -143,6 +146,7 @@ export class PublishFeed implements Feed {
 
   setFlow(flowing: boolean): void {
     if (!flowing) this.#advisor.forgetDelay();
+    this.#isFlowing = flowing;
     this.#ports.setFlow(flowing);
   }
 
@@ -160,6 +164,8 @@ export class PublishFeed implements Feed {
 
   /** A track that is away is not waited for because the other goes on. */
   #heardUntilUs(): number | undefined {
+    // Whoever is held back by us is not silent.
+    if (!this.#isFlowing) return this.#ports.clock.monotonicUs();
     const { video, audio } = this.#source ?? {};
     const awaited = [...(video === undefined ? [] : [VIDEO]), ...(audio === undefined ? [] : [AUDIO])];
     const heard = (awaited.length === 0 ? [VIDEO, AUDIO] : awaited).flatMap((kind) => this.#heardUs.get(kind) ?? []);
@@ -191,6 +197,7 @@ export class PublishFeed implements Feed {
     if (frame.kind === VIDEO) this.#counts.video++;
     if (frame.kind === AUDIO) this.#counts.audio++;
     this.#take(content, frame);
+    this.#backlog.take(frame.arrivalUs, this.#ports.clock.monotonicUs());
     const arrivalMs = this.#ports.clock.utcMsOf(frame.arrivalUs);
     this.#announce(arrivalMs);
     this.#advise(arrivalMs);
@@ -253,11 +260,7 @@ export class PublishFeed implements Feed {
   #changed(tagType: number, header: Buffer): void {
     if (this.#source === undefined) return;
     for (const attachment of this.#attachments)
-      attachment.write({
-        tagType,
-        mediaMs: this.#newestMediaMs,
-        body: header,
-      });
+      attachment.write({ tagType, mediaMs: this.#newestMediaMs, body: header });
     this.#source = this.#probe.describe();
     for (const listener of this.#listeners) listener.onSourceChanged(this.#source);
   }
@@ -344,6 +347,8 @@ export class PublishFeed implements Feed {
       this.#noticeLateTrack();
       return;
     }
+    // An encoder that began with what was kept at first would decode seconds of it for nothing.
+    if (!this.#backlog.isOver) return;
     this.#source = this.#probe.describe();
     for (const listener of this.#listeners) listener.onSource(this.#source);
     for (const attachment of this.#attachments) if (attachment.isWaiting) this.#start(attachment);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { PublishFeed } from '../../../src/ingest/feed.ts';
 import type { FeedEnd, SourceDescription, SourceKeyframe } from '../../../src/ingest/model.ts';
 import type { Clock } from '../../../src/system/clock.ts';
@@ -17,9 +17,10 @@ const videoHeader = (sps: string) =>
 const AAC_HEADER = hex('af00 1190');
 
 /** Media time is the stamp plus T0: arrivals are on time. */
+let nowUs = 0;
 const clock: Clock = {
   nowMs: () => T0,
-  monotonicUs: () => 0,
+  monotonicUs: () => nowUs,
   utcMsOf: (us) => T0 + us / 1000,
   after: () => () => undefined,
 };
@@ -101,6 +102,10 @@ function readFlv(flv: Buffer): { flags: number | undefined; tags: [number, numbe
   }
   return { flags: flv[4], tags };
 }
+
+beforeEach(() => {
+  nowUs = 0;
+});
 
 describe('PublishFeed', () => {
   it('describes the source once, with the first keyframe', () => {
@@ -306,6 +311,40 @@ describe('PublishFeed', () => {
     expect(publisher.feed.statistics().heardUs).toBe(2_081_000);
     publisher.tag(AUDIO, hex('af01 21'), 4_000);
     expect(publisher.feed.statistics().heardUs).toBe(3_980_000);
+  });
+
+  it('counts as heard as long as a worker holds it back: its tags wait, it is not silent', () => {
+    const publisher = new Publisher().start().play(0, 2_100);
+    publisher.feed.setFlow(false);
+    nowUs = 3_300_000;
+    expect(publisher.feed.statistics().heardUs).toBe(3_300_000);
+    publisher.feed.setFlow(true);
+    expect(publisher.feed.statistics().heardUs).toBe(2_080_000);
+  });
+
+  it('is announced when the tags of before are in: an encoder then begins with the newest keyframe before its place', () => {
+    const publisher = new Publisher();
+    nowUs = 8_100_000;
+    publisher.start().play(0, 7_840);
+    expect(publisher.sources).toEqual([]);
+    publisher.play(7_840, 7_880);
+    expect(publisher.sources).toHaveLength(1);
+    expect(publisher.feed.keyframeRange()).toEqual({ oldestMs: T0, newestMs: T0 + 7_840 });
+    nowUs = 60_000_000;
+    publisher.play(7_880, 8_880);
+    expect(publisher.sources).toHaveLength(1);
+  });
+
+  it('is announced after a second of taking in what was kept, however much is left', () => {
+    const publisher = new Publisher();
+    nowUs = 12_000_000;
+    publisher.start().play(0, 2_000);
+    nowUs = 12_999_999;
+    publisher.play(2_000, 4_000);
+    expect(publisher.sources).toEqual([]);
+    nowUs = 13_000_000;
+    publisher.play(4_000, 4_020);
+    expect(publisher.sources).toHaveLength(1);
   });
 
   it('hands composition times to its advisor, and forgets what it measured when the stamps jump', () => {
