@@ -13,6 +13,7 @@ import type { Metrics } from '../system/metrics.ts';
 import { type AccessLog, createAccessLog } from './access-log.ts';
 import { addressBook, type OriginAddress } from './address.ts';
 import { createApp } from './app.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import type { ProxyTrust } from './hops.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
@@ -171,20 +172,23 @@ function createRoute(options: RouteOptions) {
     }
     app(request, response);
   };
-  return (request: IncomingMessage, response: ServerResponse): void => {
-    const exchange: Exchange = { request, response };
-    accessLog?.begin(request, response);
-    if (connections.enter(request, response) > limits.pipelined) {
-      load.shed('other', 'pipelined');
-      reply.problem(exchange, 'other', 'overloaded', ['Connection', 'close']);
-      return;
-    }
+  const arrivals = new Arrivals((exchange: Exchange): void => {
     try {
       answer(exchange);
     } catch (thrown) {
       log.error({ error: messageOf(thrown) }, 'request failed');
       reply.problem(exchange, 'other', 'internal');
     }
+  });
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const exchange: Exchange = { request, response };
+    accessLog?.begin(request, response);
+    if (connections.enter(request, response) <= limits.pipelined) {
+      arrivals.add(exchange);
+      return;
+    }
+    load.shed('other', 'pipelined');
+    reply.problem(exchange, 'other', 'overloaded', ['Connection', 'close']);
   };
 }
 

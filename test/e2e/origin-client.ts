@@ -20,7 +20,7 @@ export interface TestOrigin extends Origin {
 export async function openTestOrigin(
   channels: readonly ChannelView[],
   limits: Partial<OriginLimits> = {},
-  guards: Partial<Pick<OriginOptions, 'port' | 'lock' | 'proxies' | 'accessLog' | 'log'>> = {},
+  guards: Partial<Pick<OriginOptions, 'port' | 'lock' | 'proxies' | 'accessLog' | 'log' | 'listener'>> = {},
 ): Promise<TestOrigin> {
   const metrics = openMetrics();
   const common = { host: '127.0.0.1', port: 0, clock: systemClock(), log: openLog('silent'), metrics };

@@ -1,8 +1,10 @@
 // The origin over real sockets: each MUST of the HTTP checklist, conditions, ranges, holds, and input that is not HTTP.
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MediaName } from '../../src/channel/view.ts';
+import { listenOrigin } from '../../src/origin/listener.ts';
 import { openOrigin } from '../../src/origin/server.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { openLog } from '../../src/system/log.ts';
@@ -343,6 +345,17 @@ describe('held requests', () => {
     channel.setMedia(NEXT, { kind: 'gone' });
     expect((await get(NEXT_URL)).status).toBe(410);
     expect((await get('/live/match/v720/g9/1.m4s')).status).toBe(404);
+  });
+
+  it('are forgotten for a client that had gone before its turn came', async () => {
+    await origin.close();
+    const listener = await listenOrigin({ host: '127.0.0.1', port: 0 });
+    origin = await openTestOrigin([channel], {}, { listener });
+    channel.setMedia(NEXT, { kind: 'pending', key: 'n2' });
+    listener.server.on('request', ({ socket }: IncomingMessage) => socket.destroy());
+    await expect(get(NEXT_URL)).rejects.toThrow('socket hang up');
+    expect(await origin.count('http_waiting_requests')).toBe(0);
+    expect(channel.listeners).toBe(0);
   });
 
   it('are forgotten at once when the client goes, also when pipelined', async () => {

@@ -3,24 +3,27 @@
  * samples/. Each must be live by itself, keep every rule of the checker and leave without an error.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { checkStream } from '../../src/check/check-stream.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { type Obs, startObs } from '../rig/obs.ts';
 import { KEY, ROOT, startTestService, type TestService, waitFor, waitLive } from '../rig/service.ts';
 
-const PROFILE = 'pitchside-profile';
 const folder = mkdtempSync(join(tmpdir(), 'long-encoders-'));
 const running = new Set<ChildProcess>();
 let service: TestService;
+let obs: Obs | undefined;
 
 beforeAll(async () => {
   service = await startTestService();
 });
 afterEach(async () => {
   for (const child of running) child.kill('SIGKILL');
+  await obs?.end();
+  obs = undefined;
   await waitFor('slate', () => service.directory.get('match')?.status().state === 'slate');
 });
 afterAll(async () => {
@@ -81,40 +84,8 @@ test('samples/push-gstreamer.sh pushes the generated match', async () => {
   expect(push.said()).not.toMatch(/ERROR/);
 });
 
-/** What OBS has after its first start with the profile imported; without a collection of scenes it ignores --startstreaming. */
-function obsFolder(): string {
-  const home = join(folder, 'obs-studio');
-  const profile = join(home, 'basic/profiles', PROFILE);
-  mkdirSync(join(home, 'basic/scenes'), { recursive: true });
-  cpSync(join(ROOT, 'samples/obs', PROFILE), profile, { recursive: true });
-  const stream = JSON.parse(readFileSync(join(profile, 'service.json'), 'utf8')) as { settings: object };
-  const settings = { ...stream.settings, server: service.rtmpUrl, key: `match?key=${KEY}` };
-  writeFileSync(join(profile, 'service.json'), JSON.stringify({ ...stream, settings }));
-  const scene = { id: 'scene', name: 'Scene', settings: { items: [] } };
-  const scenes = {
-    name: 'Match',
-    current_scene: 'Scene',
-    current_program_scene: 'Scene',
-    scene_order: [{ name: 'Scene' }],
-  };
-  writeFileSync(join(home, 'basic/scenes/Match.json'), JSON.stringify({ ...scenes, sources: [scene] }));
-  const basic = [`Profile=${PROFILE}`, `ProfileDir=${PROFILE}`, 'SceneCollection=Match', 'SceneCollectionFile=Match'];
-  const general = ['FirstRun=true', 'EnableAutoUpdates=false'];
-  writeFileSync(join(home, 'global.ini'), ['[General]', ...general, '[Basic]', ...basic, ''].join('\n'));
-  return folder;
-}
-
 test('OBS Studio with the profile of samples/obs', async () => {
-  const display = start('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x720x24', '-nolisten', 'tcp']);
-  await waitFor('a display', () => /\d+\n/.test(display.said()));
-  const environment = {
-    DISPLAY: `:${/(\d+)\n/.exec(display.said())?.[1]}`,
-    XDG_CONFIG_HOME: obsFolder(),
-    XDG_RUNTIME_DIR: folder,
-    LIBGL_ALWAYS_SOFTWARE: '1',
-    QT_QPA_PLATFORM: 'xcb',
-  };
-  const obs = start('obs', ['--profile', PROFILE, '--startstreaming', '--minimize-to-tray', '--multi'], environment);
+  obs = await startObs(folder, service.rtmpUrl, `match?key=${KEY}`);
   await waitFor('live', () => service.directory.get('match')?.status().state === 'live', 60_000);
   const source = service.directory.get('match')?.status().publisher?.source;
   expect(source).toContain('obs-output module');
@@ -122,8 +93,4 @@ test('OBS Studio with the profile of samples/obs', async () => {
   // keyint_sec: 2, as the profile says it.
   expect(obs.said()).toMatch(/keyint:\s+60/);
   await expectGoodStream();
-  obs.child.kill('SIGTERM');
-  await obs.ended;
-  display.child.kill();
-  await display.ended;
 });
