@@ -287,14 +287,13 @@ class SocketReply implements Reply {
     const hasBody = request.method !== 'HEAD' && body.length > 0;
     if (hasBody) this.#counters.bytes(kind).add(body.length);
     const { isClosing } = this.#options.connections;
+    this.#note(response, kind, status, fields);
     const known = isClosing ? undefined : this.#burst.repeat(request, response, status, fields, body);
     if (known !== undefined) {
-      this.#counters.responses(kind, status, fields).add(1);
-      this.#options.accessLog?.head(response, kind, status, fields);
       if (request.socket.writableLength > 0) this.#limit(exchange, kind, body.length);
       return known;
     }
-    this.#head(exchange, kind, status, fields);
+    this.#writeHead(response, status, fields);
     const noted = isClosing ? undefined : this.#burst.note(request, response, kind, fields, body);
     if (hasBody) response.end(body);
     else response.end();
@@ -303,10 +302,18 @@ class SocketReply implements Reply {
   }
 
   #head({ response }: Exchange, kind: ObjectKind, status: number, fields: HeaderList): void {
+    this.#note(response, kind, status, fields);
+    this.#writeHead(response, status, fields);
+  }
+
+  /** Before it is written: a cache counts its life from when it gets it, and a busy machine may come back here ms after a write. */
+  #note(response: ServerResponse, kind: ObjectKind, status: number, fields: HeaderList): void {
     this.#counters.responses(kind, status, fields).add(1);
-    const { accessLog, connections } = this.#options;
-    accessLog?.head(response, kind, status, fields);
-    const { isClosing } = connections;
+    this.#options.accessLog?.head(response, kind, status, fields);
+  }
+
+  #writeHead(response: ServerResponse, status: number, fields: HeaderList): void {
+    const { isClosing } = this.#options.connections;
     response.writeHead(status, isClosing ? [...fields, 'Connection', 'close'] : [...fields]);
   }
 
