@@ -1,10 +1,14 @@
 /**
  * The origin's port, opened as soon as the settings are known and before the rest of the program is loaded: who asks meanwhile waits and
- * is not refused. A service manager may hand over a socket that outlives the service (sd_listen_fds(3)).
+ * is not refused. Until now the RTMP child of the service before has kept it (ingest/http-gap.ts), or a service manager has a socket that
+ * outlives the service (sd_listen_fds(3)).
  * It never fails: a port that cannot be opened is tried again, and complained of, by the origin itself.
  */
-import type { HttpLimitSettings, HttpSettings } from './config/model.ts';
+import { join } from 'node:path';
+import type { HttpLimitSettings, Settings } from './config/model.ts';
+import { takeHttpPort } from './ingest/http-gap.ts';
 import { listenOrigin, type OriginListener } from './origin/listener.ts';
+import { RUN_FOLDER } from './service-folder.ts';
 
 /** sd_listen_fds(3): descriptors begin after stdin, stdout and stderr. */
 const LISTEN_FDS_START = 3;
@@ -17,14 +21,19 @@ export function handedSocket({ LISTEN_PID, LISTEN_FDS }: Environment, pid: numbe
 }
 
 export async function listenEarly(
-  { host, port, limits }: HttpSettings,
+  { http, dataDirectory }: Pick<Settings, 'http' | 'dataDirectory'>,
   env: Environment,
 ): Promise<OriginListener | undefined> {
+  const { host, port, limits } = http;
+  const fd = handedSocket(env, process.pid);
+  const yielded = dataDirectory === undefined ? undefined : await takeHttpPort(join(dataDirectory, RUN_FOLDER));
   try {
-    return await listenOrigin({ host, port, limits: httpLimitsOf(limits), fd: handedSocket(env, process.pid) });
+    return await listenOrigin({ host, port, limits: httpLimitsOf(limits), fd });
   } catch {
     // The service before may still have it; who listens later says so.
     return undefined;
+  } finally {
+    yielded?.taken();
   }
 }
 

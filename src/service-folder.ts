@@ -9,7 +9,7 @@ import { type InstanceFacts, type InstanceLock, lockFolder } from './system/inst
 import type { Logger } from './system/log.ts';
 
 /** Of sockets: they mean something on this machine only and hold nothing that is worth a backup. */
-const RUN_FOLDER = 'run';
+export const RUN_FOLDER = 'run';
 
 export interface ServiceFolder {
   /** Where the next service finds the RTMP child; undefined: there is no handover. */

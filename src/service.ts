@@ -123,7 +123,7 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
   const http = { ...settings.http, accessLog, limits: httpLimitsOf(settings.http.limits), listener: given.listener };
   const origin = opened.add('origin', await openOrigin({ ...http, directory, clock, log, metrics }));
   const arrivals = new Arrivals(channels);
-  const rtmp = opened.add('rtmp', await openIngest(options, folder.handoverFolder, arrivals, metrics));
+  const rtmp = opened.add('rtmp', await openIngest(options, folder.handoverFolder, arrivals, metrics, origin));
   const push = await openPush(options, channels, metrics, opened);
   const operator = new ServiceOperator({ channels, settings: settings.channels, ffmpegPath, clock, log });
   const pageInfo = {
@@ -147,7 +147,7 @@ async function open(given: ServiceOptions, opened: Opened): Promise<RunningServi
     operator.stops();
     folder.tell({ isStopping: true });
     // Segments that are being handed out grow to their end, so feeds and encoders go on until then.
-    await origin.drain();
+    await Promise.all([origin.drain(), handsOver ? rtmp.httpGap() : undefined]);
     const bodies = origin.close();
     await rtmp.close({ handsOver });
     await opened.closeAll();
@@ -265,6 +265,7 @@ async function openIngest(
   handoverFolder: string | undefined,
   arrivals: Arrivals,
   metrics: Metrics,
+  origin: WithPort,
 ) {
   const { rtmps } = settings;
   const tls = rtmps && {
@@ -272,7 +273,7 @@ async function openIngest(
     port: rtmps.port,
     ...(await readRtmpsCredentials(rtmps.certificatePath, rtmps.keyPath)),
   };
-  return openRtmpIngest({
+  const ingest = await openRtmpIngest({
     ...settings.rtmp,
     limits: rtmpLimitsOf(settings.rtmp.limits),
     tls,
@@ -288,6 +289,9 @@ async function openIngest(
     onFeed: (feed) => arrivals.take(feed),
     onRefused: (reason) => metrics.refusals.inc({ reason }),
   });
+  // A locked port lets in by address, and who waited for it would come from another one.
+  if (settings.http.lock === undefined) ingest.keepHttp({ host: settings.http.host, port: origin.port });
+  return ingest;
 }
 
 /** A Channel that is pushed to has no RTMP door: its key opens none. */

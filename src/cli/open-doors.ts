@@ -57,7 +57,7 @@ async function provisionedFfmpeg({ setting, install, signal, say }: ProvisionReq
 }
 
 async function listeningEarly(settings: Settings, env: SettingsRequest['env']): ReturnType<Doors['listenEarly']> {
-  const listener = await (await import('../early-listener.ts')).listenEarly(settings.http, env);
+  const listener = await (await import('../early-listener.ts')).listenEarly(settings, env);
   // What is wrong with it is told to who starts it.
   import('../service.ts').catch(() => undefined);
   return listener;

@@ -47,6 +47,12 @@ export interface PlacedTag {
   readonly mediaUs: number;
 }
 
+/** Where the origin listens. */
+export interface HttpPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface Hello {
   readonly kind: 'hello';
   readonly version: number;
@@ -68,10 +74,20 @@ export type ToChild =
   /** About once a second of each publish. */
   | { readonly kind: 'placed'; readonly id: string; readonly tag: PlacedTag }
   | { readonly kind: 'ping' }
+  /** Who asks there while there is no service waits for the next one; without it nobody does. */
+  | { readonly kind: 'http'; readonly at: HttpPort | undefined }
+  /** The service is about to end and does not listen any more. */
+  | { readonly kind: 'http-gap' }
+  /** First line of a connection of its own, of a service that starts: it wants the port, is told `yielded`, and tells when it has it. */
+  | { readonly kind: 'http-yield' }
+  | { readonly kind: 'http-taken' }
   /** Ends the child and its publishers at once. */
   | { readonly kind: 'leave' }
   /** First and only line of a publish's own connection; frames come back. */
   | { readonly kind: 'attach'; readonly id: string };
+
+/** The answer to `http-yield`. */
+export const HTTP_YIELDED = 'yielded\n';
 
 export type FromChild =
   /** `tlsPort` is 0 where there is no RTMPS; `publishes` are in already, and told next. */

@@ -6,6 +6,7 @@
 import type { FrameRate } from '../system/frame-rate.ts';
 import type { Advice, AdviceListener, TopRung } from './advice-model.ts';
 import type { BaseReason } from './anchor.ts';
+import type { HttpPort } from './link-messages.ts';
 
 /** What the feed is, read from its sequence headers, metadata and first stamps. */
 export interface SourceDescription {
@@ -145,6 +146,10 @@ export interface RtmpIngest {
   readonly hasPublishers: boolean;
   /** Replaces the keys; publishers already in stay. */
   setKeys(keys: readonly ChannelKeys[]): void;
+  /** Whoever asks there while there is no service waits for the next one, as long as publishers are kept for it. */
+  keepHttp(at: HttpPort): void;
+  /** The service has stopped to listen there, and is about to end. */
+  httpGap(): void;
   /** With `handsOver` publishers stay connected for the next service, where there is a folder for it to find them. */
   close(how?: { readonly handsOver?: boolean }): Promise<void>;
 }

@@ -15,7 +15,15 @@ import { adoptChild } from './adopted-child.ts';
 import { DEFAULT_RTMP_LIMITS, type RtmpLimits } from './child/limits.ts';
 import { type RtmpChild, StartedChild } from './child-process.ts';
 import { FeedLink } from './feed-link.ts';
-import { type FromChild, type Hello, LINK_VERSION, type RefusalReason, type TlsListen } from './link-messages.ts';
+import { HANDOVER_SOCKET } from './http-gap.ts';
+import {
+  type FromChild,
+  type Hello,
+  type HttpPort,
+  LINK_VERSION,
+  type RefusalReason,
+  type TlsListen,
+} from './link-messages.ts';
 import { listenError } from './listen-error.ts';
 import type { ChannelKeys, Feed, RtmpIngest } from './model.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -45,7 +53,6 @@ const WELL_AFTER_MS = 30_000;
 const LEAVE_WITHIN_MS = 2_000;
 /** How long publishers are kept while there is no service: as much of their media as is kept. */
 const HOLD_MS = 12_000;
-const HANDOVER_SOCKET = 'rtmp.sock';
 /** sockaddr_un holds 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 90;
 const SOCKET_NAME = 'link.sock';
@@ -66,6 +73,7 @@ class ChildBackedIngest implements RtmpIngest {
   #keys: KeyTable;
   #port: number;
   #tls: TlsListen | undefined;
+  #http: HttpPort | undefined;
   #child: RtmpChild | undefined;
   readonly #listenKey: string;
   readonly #refusals = new RefusalLog();
@@ -104,6 +112,15 @@ class ChildBackedIngest implements RtmpIngest {
   setKeys(keys: readonly ChannelKeys[]): void {
     this.#keys = hashKeys(keys, randomSecret());
     this.#child?.send({ kind: 'keys', keys: this.#keys });
+  }
+
+  keepHttp(at: HttpPort): void {
+    this.#http = at;
+    this.#child?.send({ kind: 'http', at });
+  }
+
+  httpGap(): void {
+    if (this.hasPublishers && this.#options.handoverFolder !== undefined) this.#child?.send({ kind: 'http-gap' });
   }
 
   get hasPublishers(): boolean {
@@ -220,6 +237,7 @@ class ChildBackedIngest implements RtmpIngest {
     if (this.#tls !== undefined) this.#tls = { ...this.#tls, port: tlsPort };
     // Keys that changed between hello and now.
     this.#child?.send({ kind: 'keys', keys: this.#keys });
+    this.#child?.send({ kind: 'http', at: this.#http });
     // At the first start the service tells its ports; a replacement is news, and so is one that was taken over.
     const level = this.#opening === undefined ? 'info' : 'debug';
     this.#options.log[level]({ port, pid }, 'rtmp listening');

@@ -34,6 +34,10 @@ const segmentsBySource = async (ports: Ports, source: string): Promise<number> =
   const text = await (await fetch(`http://127.0.0.1:${ports.control}/metrics`)).text();
   return Number(new RegExp(`packager_segments_total\\{.*source="${source}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
 };
+const ask = async (ports: Ports, name: string, headers = {}) => {
+  const answer = await fetch(`http://127.0.0.1:${ports.http}/live/match/180p/${name}`, { headers });
+  return { status: answer.status, text: await answer.text() };
+};
 const ends = async (run: ServeProcess, signal: NodeJS.Signals): Promise<void> => {
   const startMs = performance.now();
   run.kill(signal);
@@ -62,7 +66,9 @@ test('an upgrade (SIGTERM, start), a kill and a dead RTMP child: the publisher s
   );
 
   await ends(first, 'SIGTERM');
+  const askedOfNone = ask(ports, 'media.m3u8');
   const second = serveOn(ports, args);
+  expect((await askedOfNone).status).toBe(200);
   await waitState(second, 'live');
   expect(childrenIn(data)).toEqual([child]);
   expect((await second.status()).publisher?.address).toBe(publisher?.address);
@@ -77,7 +83,11 @@ test('an upgrade (SIGTERM, start), a kill and a dead RTMP child: the publisher s
 
   second.kill('SIGKILL');
   await second.ended;
+  // Who asks while there is no service is answered by the next one; an edge has its own copy and is not kept waiting.
+  const asked = Promise.all(['media.m3u8', 'dvr.m3u8'].map((name) => ask(ports, name)));
+  await expect(ask(ports, 'media.m3u8', { via: '1.1 edge' })).rejects.toThrow();
   const third = serveOn(ports, args);
+  expect((await asked).map(({ status, text }) => [status, text.slice(0, 7)])).toEqual(Array(2).fill([200, '#EXTM3U']));
   await waitState(third, 'live');
   expect(childrenIn(data)).toEqual([child]);
   expect((await third.status()).publisher?.address).toBe(publisher?.address);

@@ -10,6 +10,7 @@ import {
   encodeLine,
   type FromChild,
   type Hello,
+  HTTP_YIELDED,
   LINK_VERSION,
   LineReader,
   type PlacedTag,
@@ -19,6 +20,7 @@ import {
 import { Gate, type Publish } from './gate.ts';
 import { HeldTags } from './held-tags.ts';
 import { PublishPipe } from './publish-pipe.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** Keys of many channels come in one line. */
 const MAX_LINE = 8 * 1024 * 1024;
@@ -39,6 +41,7 @@ export class ServiceLink {
   readonly #onGone: () => void;
   readonly #server: Server;
   readonly #publishes = new Map<string, HeldPublish>();
+  readonly #room: WaitingRoom;
   #control: Socket | undefined;
   #hello: Hello | undefined;
   #gate: Gate | undefined;
@@ -51,6 +54,7 @@ export class ServiceLink {
   constructor(clock: Clock, onGone: () => void) {
     this.#clock = clock;
     this.#onGone = onGone;
+    this.#room = new WaitingRoom(clock);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -111,6 +115,19 @@ export class ServiceLink {
         if (held !== undefined) held.placed = message.tag;
         return;
       }
+      case 'http':
+        this.#room.keep(message.at);
+        return;
+      case 'http-gap':
+        this.#room.open();
+        return;
+      case 'http-yield':
+        this.#room.yield();
+        socket.write(HTTP_YIELDED);
+        return;
+      case 'http-taken':
+        this.#room.release();
+        return;
       case 'ping':
         this.#tell({ kind: 'pong' });
         return;
@@ -170,6 +187,7 @@ export class ServiceLink {
       return;
     }
     for (const { pipe } of this.#publishes.values()) pipe.forgetService();
+    this.#room.open();
     this.#cancelHold = this.#clock.after(holdMs, () => this.leave('no service came for its publishers'));
   }
 

@@ -1,0 +1,116 @@
+/**
+ * The origin's port while there is no service: who asks meanwhile waits, and is given what the next service answers.
+ * It never makes an answer, and never stands in for an edge's origin: a cache is cut off at once, as if nobody listened, and serves
+ * what it keeps. Invariant: bounded, and the port is free from the moment `yield` returns.
+ */
+import { request as ask, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import { pipeline } from 'node:stream';
+import type { Clock } from '../../system/clock.ts';
+import type { HttpPort } from '../link-messages.ts';
+
+/** The service that ends may not have let go of its port yet. */
+const TRY_EVERY_MS = 2;
+const TRY_FOR_MS = 3000;
+/** Of connections, and of requests. */
+const MAX_WAITING = 5000;
+/** What proxies say of themselves or of whom they ask for: RFC 9110 7.6.3, RFC 7239, RFC 8586, and custom. */
+const OF_PROXIES = ['via', 'forwarded', 'x-forwarded-for', 'cdn-loop'];
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export class WaitingRoom {
+  readonly #clock: Clock;
+  #port: HttpPort | undefined;
+  #server: Server | undefined;
+  #waiting: Waiting[] = [];
+  /** There is a service: who still comes over a connection of before need not wait. */
+  #isServed = true;
+  #cancelTry: () => void = () => undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Where the service listens; undefined: nobody is to wait for it. */
+  keep(port: HttpPort | undefined): void {
+    this.#port = port;
+  }
+
+  /** The service is gone, or about to go. */
+  open(): void {
+    if (this.#server !== undefined || this.#port === undefined) return;
+    const server = createServer((request, response) => this.#take({ request, response }));
+    server.maxConnections = MAX_WAITING;
+    server.on('clientError', (_error, socket) => socket.destroy());
+    this.#server = server;
+    this.#isServed = false;
+    this.#listen(server, this.#port, TRY_FOR_MS);
+  }
+
+  /** The next service wants the port. */
+  yield(): void {
+    this.#cancelTry();
+    // http.Server's own would cut off who has connected and not asked yet.
+    if (this.#server !== undefined) NetServer.prototype.close.call(this.#server);
+    this.#server = undefined;
+  }
+
+  /** The next service has the port: who waits is given its answers. */
+  release(): void {
+    this.yield();
+    this.#isServed = true;
+    for (const one of this.#waiting.splice(0)) if (!one.response.destroyed) this.#pass(one);
+  }
+
+  #listen(server: Server, { host, port }: HttpPort, leftMs: number): void {
+    server.once('error', () => {
+      if (this.#server !== server) return;
+      if (leftMs <= 0) this.yield();
+      else
+        this.#cancelTry = this.#clock.after(TRY_EVERY_MS, () =>
+          this.#listen(server, { host, port }, leftMs - TRY_EVERY_MS),
+        );
+    });
+    server.listen(port, host);
+  }
+
+  #take(one: Waiting): void {
+    const { headers, method } = one.request;
+    const isOfPlayer = method === 'GET' && OF_PROXIES.every((field) => headers[field] === undefined);
+    if (!isOfPlayer || this.#waiting.length >= MAX_WAITING) {
+      one.request.socket.destroy();
+      return;
+    }
+    if (this.#isServed) {
+      this.#pass(one);
+      return;
+    }
+    this.#waiting.push(one);
+    one.response.once('close', () => {
+      this.#waiting = this.#waiting.filter((other) => other !== one);
+    });
+  }
+
+  #pass({ request, response }: Waiting): void {
+    const { host = '', port } = this.#port ?? {};
+    const headers = { ...request.headers, connection: 'close' };
+    const to = { host: ANY_ADDRESS[host] ?? host, port, path: request.url, headers, agent: false };
+    const asked = ask(to, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      // A body that is cut has to look cut: the response is destroyed with it.
+      pipeline(answer, response, () => undefined);
+    });
+    asked.on('error', () => response.destroy());
+    response.once('close', () => asked.destroy());
+    asked.end();
+  }
+}
