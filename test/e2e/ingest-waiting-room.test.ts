@@ -79,13 +79,31 @@ test.each([
   await expect(ask(port, '/live/match/media.m3u8', headers, method)).rejects.toThrow('socket hang up');
 });
 
-test('it holds 5,000 requests and no more, however they come', async () => {
+test('a connection has one request that waits: who sends more is cut off, and nothing of them is kept', async () => {
   room.open();
   await until(isOpen);
   const { socket, closed } = await connect(port);
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5001));
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
   await closed;
   await until(() => room.waiting === 0);
+});
+
+test('a GET that announces a body, or an upgrade, is passed on without', async () => {
+  room.open();
+  await until(isOpen);
+  const { socket, received, closed } = await connect(port);
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTE: trailers\r\n\r\nhello`);
+  await until(() => room.waiting === 1);
+  room.yield();
+  let seen: IncomingHttpHeaders = {};
+  await serve(({ headers }, response) => {
+    seen = headers;
+    response.end('whole');
+  });
+  room.release();
+  await closed;
+  expect(received()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*whole/);
+  expect(Object.keys(seen).toSorted()).toEqual(['connection', 'host']);
 });
 
 test('it opens as soon as the service has let go of the port', async () => {

@@ -3,8 +3,15 @@
  * It never makes an answer, and never stands in for an edge's origin: a cache is cut off at once, as if nobody listened, and serves
  * what it keeps. Invariant: bounded, and the port is free from the moment `yield` returns.
  */
-import { request as ask, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer } from 'node:net';
+import {
+  request as ask,
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Clock } from '../../system/clock.ts';
 import type { HttpPort } from '../link-messages.ts';
@@ -12,10 +19,12 @@ import type { HttpPort } from '../link-messages.ts';
 /** The service that ends may not have let go of its port yet. */
 const TRY_EVERY_MS = 2;
 const TRY_FOR_MS = 3000;
-/** Of connections, and of requests. */
+/** Of connections; each has one request. */
 const MAX_WAITING = 5000;
 /** What proxies say of themselves or of whom they ask for: RFC 9110 7.6.3, RFC 7239, RFC 8586, and custom. */
 const OF_PROXIES = ['via', 'forwarded', 'x-forwarded-for', 'cdn-loop'];
+/** A GET has none, and is passed on without. */
+const OF_BODIES = ['content-length', 'transfer-encoding', 'expect', 'upgrade', 'te', 'trailer'];
 const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 interface Waiting {
@@ -27,7 +36,7 @@ export class WaitingRoom {
   readonly #clock: Clock;
   #port: HttpPort | undefined;
   #server: Server | undefined;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Map<Socket, Waiting>();
   /** There is a service: who still comes over a connection of before need not wait. */
   #isServed = true;
   #cancelTry: () => void = () => undefined;
@@ -37,7 +46,7 @@ export class WaitingRoom {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   /** Where the service listens; undefined: nobody is to wait for it. */
@@ -50,6 +59,8 @@ export class WaitingRoom {
     if (this.#server !== undefined || this.#port === undefined) return;
     const server = createServer((request, response) => this.#take({ request, response }));
     server.maxConnections = MAX_WAITING;
+    // Of what is said once it listens: a descriptor too many. It goes on with the next connection.
+    server.once('listening', () => server.on('error', () => undefined));
     server.on('clientError', (_error, socket) => socket.destroy());
     this.#server = server;
     this.#isServed = false;
@@ -68,12 +79,14 @@ export class WaitingRoom {
   release(): void {
     this.yield();
     this.#isServed = true;
-    for (const one of this.#waiting.splice(0)) if (!one.response.destroyed) this.#pass(one);
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const one of all) this.#pass(one);
   }
 
   #listen(server: Server, { host, port }: HttpPort, leftMs: number): void {
     server.once('error', () => {
-      if (this.#server !== server) return;
+      if (this.#server !== server || server.listening) return;
       if (leftMs <= 0) this.yield();
       else
         this.#cancelTry = this.#clock.after(TRY_EVERY_MS, () =>
@@ -84,25 +97,34 @@ export class WaitingRoom {
   }
 
   #take(one: Waiting): void {
-    const { headers, method } = one.request;
+    const { headers, method, socket } = one.request;
     const isOfPlayer = method === 'GET' && OF_PROXIES.every((field) => headers[field] === undefined);
-    if (!isOfPlayer || this.#waiting.length >= MAX_WAITING) {
-      one.request.socket.destroy();
+    // No player asks again over a connection before it has its answer (pipelining).
+    if (!isOfPlayer || this.#waiting.has(socket)) {
+      socket.destroy();
       return;
     }
     if (this.#isServed) {
       this.#pass(one);
       return;
     }
-    this.#waiting.push(one);
-    one.response.once('close', () => {
-      this.#waiting = this.#waiting.filter((other) => other !== one);
-    });
+    this.#waiting.set(socket, one);
+    socket.once('close', () => this.#waiting.delete(socket));
   }
 
-  #pass({ request, response }: Waiting): void {
+  /** Nothing that a stranger sends may end this process: it has the publishers. */
+  #pass(one: Waiting): void {
+    try {
+      this.#ask(one);
+    } catch {
+      one.request.socket.destroy();
+    }
+  }
+
+  #ask({ request, response }: Waiting): void {
     const { host = '', port } = this.#port ?? {};
-    const headers = { ...request.headers, connection: 'close' };
+    const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' };
+    for (const field of OF_BODIES) delete headers[field];
     const to = { host: ANY_ADDRESS[host] ?? host, port, path: request.url, headers, agent: false };
     const asked = ask(to, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
