@@ -1,5 +1,6 @@
 /** From service to service: stopped or killed, the next one on the same data directory has the publisher, who notices nothing. */
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -38,6 +39,16 @@ const ask = async (ports: Ports, name: string, headers = {}) => {
   const answer = await fetch(`http://127.0.0.1:${ports.http}/live/match/180p/${name}`, { headers });
   return { status: answer.status, text: await answer.text() };
 };
+/** Some milliseconds after the service is gone, more on a busy machine. */
+const isKept = ({ http }: Ports): Promise<void> =>
+  waitFor(
+    'the port is kept',
+    () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(http, '127.0.0.1', () => resolve(socket.destroy().destroyed));
+        socket.on('error', () => resolve(false));
+      }),
+  );
 const ends = async (run: ServeProcess, signal: NodeJS.Signals): Promise<void> => {
   const startMs = performance.now();
   run.kill(signal);
@@ -66,6 +77,7 @@ test('an upgrade (SIGTERM, start), a kill and a dead RTMP child: the publisher s
   );
 
   await ends(first, 'SIGTERM');
+  await isKept(ports);
   const askedOfNone = ask(ports, 'media.m3u8');
   const second = serveOn(ports, args);
   expect((await askedOfNone).status).toBe(200);
@@ -84,6 +96,7 @@ test('an upgrade (SIGTERM, start), a kill and a dead RTMP child: the publisher s
   second.kill('SIGKILL');
   await second.ended;
   // Who asks while there is no service is answered by the next one; an edge has its own copy and is not kept waiting.
+  await isKept(ports);
   const asked = Promise.all(['media.m3u8', 'dvr.m3u8'].map((name) => ask(ports, name)));
   await expect(ask(ports, 'media.m3u8', { via: '1.1 edge' })).rejects.toThrow();
   const third = serveOn(ports, args);

@@ -1,7 +1,7 @@
 /**
  * The service is killed and started again, then stopped and started again as in an upgrade, while a real player watches, one at a time.
- * The publisher never connects again. A stall is a `waiting` of the element after it has begun to play. hls.js without a page that calls
- * startLoad() gives up after a second of refused connections, so it is watched with a socket that a service manager keeps open.
+ * The publisher never connects again. A stall is a `waiting` of the element after it has begun to play. hls.js gives up after a few
+ * refused connections: it is watched while the RTMP child keeps the port, and while a service manager keeps the socket.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { openTheatre, type PlayerName, type Theatre } from '../rig/players.ts';
 import { waitFor } from '../rig/service.ts';
 import { ServiceManager } from '../rig/service-manager.ts';
 
-const PLAYERS: readonly PlayerName[] = ['page-hls', 'dash.js', 'shaka-hls', 'shaka-dash'];
+const PLAYERS: readonly PlayerName[] = ['page-hls', 'hls.js', 'dash.js', 'shaka-hls', 'shaka-dash'];
 const CHANNELS = [
   { id: 'normal', latency: 'normal', takeover: 'refuse' },
   { id: 'low', latency: 'low', takeover: 'refuse' },
