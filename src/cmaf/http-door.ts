@@ -26,13 +26,6 @@ export function answerBrokenHttp(error: Error & { code?: string }, socket: Socke
   socket.end(head + text, () => socket.destroy());
 }
 
-/** Wildcard addresses are for listening; an encoder on this machine needs one it can connect to. */
-export function reachableHost(host: string): string {
-  if (host === '0.0.0.0' || host === '') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
-}
-
 export async function listen(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {

@@ -14,6 +14,7 @@ import {
 import { Server as NetServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Clock } from '../../system/clock.ts';
+import { reachableHost } from '../../system/reachable-host.ts';
 import type { HttpPort } from '../link-messages.ts';
 
 /** The service that ends may not have let go of its port yet. */
@@ -25,7 +26,6 @@ const MAX_WAITING = 5000;
 const OF_PROXIES = ['via', 'forwarded', 'x-forwarded-for', 'cdn-loop'];
 /** A GET has none, and is passed on without. */
 const OF_BODIES = ['content-length', 'transfer-encoding', 'expect', 'upgrade', 'te', 'trailer'];
-const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 interface Waiting {
   readonly request: IncomingMessage;
@@ -125,8 +125,8 @@ export class WaitingRoom {
     const { host = '', port } = this.#port ?? {};
     const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' };
     for (const field of OF_BODIES) delete headers[field];
-    const to = { host: ANY_ADDRESS[host] ?? host, port, path: request.url, headers, agent: false };
-    const asked = ask(to, (answer) => {
+    const service = `http://${reachableHost(host)}:${port}`;
+    const asked = ask(service, { path: request.url, headers, agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       // A body that is cut has to look cut: the response is destroyed with it.
       pipeline(answer, response, () => undefined);
